@@ -1,0 +1,139 @@
+//! The bundle: a configuration as it is deployed. One JSON text in canonical form, with its hash, so that equal
+//! configurations are equal bytes whatever their comments, order of keys, includes or YAML style were.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::digest;
+
+/// The SHA-256 of a configuration's canonical form. Shown in full hex; `{:.12}` gives the first digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Hash([u8; 32]);
+
+impl fmt::Display for Hash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&digest::hex(&self.0))
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Hash({self:.12})")
+    }
+}
+
+/// A configuration ready to deploy: `{"bundle":1,"hash":"…","config":{…}}`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bundle {
+    /// The configuration's document, includes resolved.
+    pub document: Value,
+    /// Its hash.
+    pub hash: Hash,
+}
+
+/// Why a text is no bundle.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BundleError {
+    /// Not JSON, or not a bundle's keys.
+    #[error("not a bundle: {0}")]
+    Malformed(String),
+    /// A bundle of another format.
+    #[error("a bundle of version {0}; this Portico reads version 1")]
+    Version(u32),
+    /// The configuration is not the one that was hashed.
+    #[error("the bundle's hash does not fit its configuration: it was changed after it was built")]
+    Hash,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    bundle: u32,
+    hash: String,
+    config: Value,
+}
+
+impl Bundle {
+    /// Bundles a document.
+    pub fn new(document: Value) -> Self {
+        let hash = Hash(digest::sha256(canonical(&document).as_bytes()));
+        Self { document, hash }
+    }
+
+    /// Reads a bundle and checks its hash.
+    pub fn parse(text: &str) -> Result<Self, BundleError> {
+        let wire: Wire = serde_json::from_str(text).map_err(|error| BundleError::Malformed(error.to_string()))?;
+        if wire.bundle != 1 {
+            return Err(BundleError::Version(wire.bundle));
+        }
+        let bundle = Self::new(wire.config);
+        if bundle.hash.to_string() == wire.hash { Ok(bundle) } else { Err(BundleError::Hash) }
+    }
+}
+
+impl fmt::Display for Bundle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{{\"bundle\":1,\"hash\":\"{}\",\"config\":{}}}", self.hash, canonical(&self.document))
+    }
+}
+
+/// JSON without white space, keys sorted by their bytes. serde_json's own order depends on a feature that any dependency may
+/// switch on, so the sorting is done here.
+fn canonical(value: &Value) -> String {
+    let mut text = String::new();
+    write_canonical(value, &mut text);
+    text
+}
+
+fn write_canonical(value: &Value, text: &mut String) {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_unstable_by_key(|(key, _)| key.as_bytes());
+            text.push('{');
+            for (index, (key, value)) in entries.into_iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                text.push_str(&Value::String(key.clone()).to_string());
+                text.push(':');
+                write_canonical(value, text);
+            }
+            text.push('}');
+        }
+        Value::Array(list) => {
+            text.push('[');
+            for (index, value) in list.iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                write_canonical(value, text);
+            }
+            text.push(']');
+        }
+        scalar => text.push_str(&scalar.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_and_space_do_not_change_the_hash_and_meaning_does() {
+        let hash = |text: &str| Bundle::new(serde_json::from_str(text).unwrap()).hash;
+        assert_eq!(hash(r#"{"b":[1,{"y":1,"x":2}],"a":"é"}"#), hash(r#"{ "a" : "é", "b": [1, {"x":2,"y":1}] }"#));
+        assert_ne!(hash(r#"{"a":[1,2]}"#), hash(r#"{"a":[2,1]}"#));
+    }
+
+    #[test]
+    fn a_bundle_reads_back_and_notices_a_change() {
+        let bundle = Bundle::new(serde_json::json!({ "portico": 1, "name": "shop" }));
+        let text = bundle.to_string();
+        assert_eq!(Bundle::parse(&text), Ok(bundle));
+        assert_eq!(Bundle::parse(&text.replace("shop", "shup")), Err(BundleError::Hash));
+        assert_eq!(Bundle::parse(&text.replace("\"bundle\":1", "\"bundle\":2")), Err(BundleError::Version(2)));
+        assert!(matches!(Bundle::parse("{}"), Err(BundleError::Malformed(_))));
+    }
+}

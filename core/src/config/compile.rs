@@ -1,0 +1,381 @@
+//! From a document to a gateway. Every check lives here or in the `compile` of the policy it is about; all of them run, so
+//! that all errors are reported at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use http::{HeaderName, Method};
+use serde_json::Value;
+
+use super::{Bundle, Finding, Findings, Pointer, read, wire};
+use crate::answer::{Redirect, Respond};
+use crate::forward::Upstream;
+use crate::gateway::{Action, Gateway, Route};
+use crate::net::Net;
+use crate::policy::identity::Identity;
+use crate::policy::{Policies, PolicyPointers, RouteScope, cors};
+use crate::route::{Match, MatchError, Router};
+use crate::template::{Template, TemplateError, Variable};
+
+/// Compiles a document whose includes are resolved.
+///
+/// Returns the gateway with the warnings, or all errors and warnings.
+pub fn compile(document: &Value) -> Result<(Gateway, Findings), Findings> {
+    let root = Pointer::default();
+    let mut findings = Findings::new();
+    let outer = read::<wire::Gateway>(document, &root, &mut findings);
+    let Some(wire) = outer.value else { return Err(findings) };
+    let mut compiler =
+        Compiler { findings, realm: &wire.name, identities: BTreeMap::new(), upstreams: BTreeMap::new() };
+    if wire.portico != 1 {
+        let message = format!("format {} is not known; this Portico reads format 1", wire.portico);
+        compiler.error(&root.child_key("portico"), message).help("write `portico: 1`");
+    }
+    if wire.name.is_empty() {
+        compiler.error(&root.child_key("name"), "the gateway needs a name");
+    }
+    let trusted_proxies = compiler.nets(&wire.trusted_proxies, &root.child_key("trusted_proxies"));
+    compiler.upstreams(&wire.upstreams, &root.child_key("upstreams"));
+    compiler.identities(&wire.identities, &root.child_key("identities"));
+
+    let defaults_at = root.child_key("defaults");
+    let defaults = wire.defaults.as_ref().and_then(|value| compiler.read(value, &defaults_at)).unwrap_or_default();
+    let default_cors = compiler.default_cors(&defaults, &defaults_at);
+    let routes_at = root.child_key("routes");
+    if wire.routes.is_empty() && compiler.findings.is_empty() {
+        compiler.warning(&routes_at, "there are no routes: every request is answered 404");
+    }
+    let mut sources = Vec::new();
+    let mut routes = Vec::new();
+    let mut matches = Vec::new();
+    for (index, value) in wire.routes.iter().enumerate() {
+        let at = routes_at.child_index(index);
+        let Some(route) = compiler.read::<wire::Route>(value, &at) else { continue };
+        if let Some((compiled, matched)) = compiler.route(value, &route, &defaults, &at) {
+            sources.push(at);
+            routes.push(compiled);
+            matches.push(matched);
+        }
+    }
+    compiler.unique_names(&routes, &sources);
+    let router = compiler.router(&matches, &routes, &sources);
+    let findings = compiler.findings;
+    match router {
+        Some(router) if !findings.has_errors() => {
+            let hash = Bundle::new(document.clone()).hash;
+            let gateway = Gateway { name: wire.name, hash, trusted_proxies, routes, router, default_cors };
+            Ok((gateway, findings))
+        }
+        _ => Err(findings),
+    }
+}
+
+/// What compiling needs to know and to report to.
+#[derive(Debug)]
+pub(crate) struct Compiler<'a> {
+    findings: Findings,
+    realm: &'a str,
+    /// By name; `None` for one that is declared but has errors of its own.
+    identities: BTreeMap<String, Option<Arc<Identity>>>,
+    upstreams: BTreeMap<String, Option<Arc<Upstream>>>,
+}
+
+impl Compiler<'_> {
+    fn read<T: serde::de::DeserializeOwned>(&mut self, value: &Value, at: &Pointer) -> Option<T> {
+        let read = read(value, at, &mut self.findings);
+        // pointers behind a lost list item would be off by one: what follows waits until that is mended
+        read.value.filter(|_| !read.shifted)
+    }
+
+    fn upstreams(&mut self, wires: &BTreeMap<String, Value>, at: &Pointer) {
+        for (name, value) in wires {
+            let at = at.child_key(name);
+            let wire: Option<wire::Upstream> = self.read(value, &at);
+            let compiled = wire.and_then(|wire| Upstream::compile(name, &wire, &at, self));
+            self.upstreams.insert(name.clone(), compiled.map(Arc::new));
+        }
+    }
+
+    fn identities(&mut self, wires: &BTreeMap<String, Value>, at: &Pointer) {
+        for (name, value) in wires {
+            let at = at.child_key(name);
+            let wire: Option<wire::Identity> = self.read(value, &at);
+            let compiled = wire.and_then(|wire| Identity::compile(name, &wire, &at, self));
+            self.identities.insert(name.clone(), compiled.map(Arc::new));
+        }
+    }
+
+    fn default_cors(&mut self, defaults: &wire::Policies, at: &Pointer) -> Option<cors::Cors> {
+        let Some(wire::Setting::On(cors)) = &defaults.cors else { return None };
+        let scope = RouteScope { name: "", methods: &[], parameters: &[], has_consumer: false, has_claims: false };
+        // its errors are reported here once, whether or not a route uses it
+        cors::Cors::compile(cors, &at.child_key("cors"), &scope, &[], self)
+    }
+
+    fn route(
+        &mut self,
+        value: &Value,
+        wire: &wire::Route,
+        defaults: &wire::Policies,
+        at: &Pointer,
+    ) -> Option<(Route, Match)> {
+        let match_at = at.child_key("match");
+        let methods = self.methods(&wire.matches.methods, &match_at.child_key("methods"));
+        let headers_at = match_at.child_key("headers");
+        let mut headers = Vec::new();
+        for (name, wanted) in &wire.matches.headers {
+            headers.extend(self.header_name(name, &headers_at.child_key(name)).map(|name| (name, wanted.clone())));
+        }
+        if wire.name.is_empty() {
+            self.error(&at.child_key("name"), "a route needs a name");
+        }
+        if wire.matches.path.starts_with("/-/") {
+            let path_at = match_at.child_key("path");
+            self.error(&path_at, "paths below /-/ belong to the gateway itself").help("its health is at /-/health");
+        }
+
+        let own = value.get("policies").and_then(Value::as_object);
+        let own: Vec<String> = own.map(|own| own.keys().cloned().collect()).unwrap_or_default();
+        let merged = merge(&wire.policies, defaults);
+        let callers = self.callers(&merged);
+        let scope = RouteScope {
+            name: &wire.name,
+            methods: &methods,
+            parameters: &parameters(&wire.matches.path),
+            has_consumer: !callers.is_empty(),
+            has_claims: callers.iter().any(|identity| identity.as_ref().is_none_or(|identity| identity.has_claims())),
+        };
+        let policies_at = at.child_key("policies");
+        let defaults_at = Pointer::default().child_key("defaults");
+        let pointers = PolicyPointers { route: &policies_at, defaults: &defaults_at, own: &own };
+        let policies = Policies::compile(&merged, &pointers, &scope, self);
+        let action = self.action(wire, &scope, at);
+
+        let verbs = if methods.is_empty() { "*".to_owned() } else { wire.matches.methods.join(",") };
+        let host = wire.matches.host.as_deref().unwrap_or_default();
+        let summary = format!("{verbs} {host}{}", wire.matches.path);
+        let matched = Match {
+            host: wire.matches.host.clone(),
+            path: wire.matches.path.clone(),
+            methods,
+            headers,
+            query: wire.matches.query.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        };
+        let name = wire.name.as_str().into();
+        let ambiguous_path = wire.matches.ambiguous_path;
+        Some((Route { name, summary, action: action?, policies, ambiguous_path }, matched))
+    }
+
+    fn action(&mut self, wire: &wire::Route, scope: &RouteScope<'_>, at: &Pointer) -> Option<Action> {
+        match (&wire.upstream, &wire.respond, &wire.redirect) {
+            (Some(name), None, None) => self.upstream(name, &at.child_key("upstream")).map(Action::Forward),
+            (None, Some(respond), None) => {
+                Respond::compile(respond, &at.child_key("respond"), scope, self).map(Action::Respond)
+            }
+            (None, None, Some(redirect)) => {
+                Redirect::compile(redirect, &at.child_key("redirect"), scope, self).map(Action::Redirect)
+            }
+            (None, None, None) => {
+                self.error(at, "the route says what it matches but not what to do")
+                    .help("add `upstream: NAME`, `respond: {…}` or `redirect: {…}`");
+                None
+            }
+            _ => {
+                self.error(at, "`upstream`, `respond` and `redirect` exclude each other").help("keep one of them");
+                None
+            }
+        }
+    }
+
+    /// The identities that a route accepts, as far as they are declared; `None` for one that has errors.
+    fn callers(&self, policies: &wire::Policies) -> Vec<Option<Arc<Identity>>> {
+        match &policies.auth {
+            Some(wire::Setting::On(auth)) if auth.mode != wire::Mode::Off => {
+                auth.any_of.iter().filter_map(|name| self.identities.get(name).cloned()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn unique_names(&mut self, routes: &[Route], sources: &[Pointer]) {
+        let mut first = BTreeMap::new();
+        for (route, at) in routes.iter().zip(sources) {
+            if let Some(earlier) = first.insert(Arc::clone(&route.name), at) {
+                let message = format!("the name `{}` is taken by {earlier}", route.name);
+                self.error(&at.child_key("name"), message).help("names tell routes apart in logs and limits");
+            }
+        }
+    }
+
+    fn router(&mut self, matches: &[Match], routes: &[Route], sources: &[Pointer]) -> Option<Router> {
+        let errors = match Router::build(matches) {
+            Ok(router) => return Some(router),
+            Err(errors) => errors,
+        };
+        for (index, error) in errors {
+            let Some(at) = sources.get(index).map(|at| at.child_key("match")) else { continue };
+            match &error {
+                MatchError::Host(why) => self.error(&at.child_key("host"), why.to_string()),
+                MatchError::Path(why) => self.error(&at.child_key("path"), why.to_string()),
+                MatchError::EmptyHeader(name) | MatchError::HeaderValue(name) => {
+                    self.error(&at.child_key("headers").child_key(name.as_str()), error.to_string())
+                }
+                MatchError::EmptyQueryName | MatchError::EmptyQuery(_) => {
+                    self.error(&at.child_key("query"), error.to_string())
+                }
+                MatchError::Duplicate { other, method } => {
+                    let other = routes.get(*other).map(|route| &*route.name).unwrap_or_default();
+                    let method = method.as_ref().map_or("any method", Method::as_str);
+                    let message = format!("never reached: `{other}` has the same host, path and conditions for {method}");
+                    self.error(&at, message).help("add a condition, or remove one of the two")
+                }
+            };
+        }
+        None
+    }
+
+    /// Reports an error. What it returns takes the help.
+    pub(crate) fn error(&mut self, at: &Pointer, message: impl Into<String>) -> &mut Finding {
+        self.findings.error(at, message)
+    }
+
+    /// Reports a warning. What it returns takes the help.
+    pub(crate) fn warning(&mut self, at: &Pointer, message: impl Into<String>) -> &mut Finding {
+        self.findings.warning(at, message)
+    }
+
+    /// A parsed value, or its error reported.
+    pub(crate) fn check<T>(&mut self, at: &Pointer, parsed: Result<T, String>) -> Option<T> {
+        parsed.map_err(|message| self.error(at, message)).ok()
+    }
+
+    /// The name by which challenges call the gateway.
+    pub(crate) fn realm(&self) -> &str {
+        self.realm
+    }
+
+    /// The identity of this name; an error when none is declared.
+    pub(crate) fn identity(&mut self, name: &str, at: &Pointer) -> Option<Arc<Identity>> {
+        match self.identities.get(name) {
+            Some(identity) => identity.clone(),
+            None => {
+                let message = format!("there is no identity `{name}`");
+                let help = suggestion(name, self.identities.keys(), "identities");
+                self.error(at, message).help(help);
+                None
+            }
+        }
+    }
+
+    fn upstream(&mut self, name: &str, at: &Pointer) -> Option<Arc<Upstream>> {
+        match self.upstreams.get(name) {
+            Some(upstream) => upstream.clone(),
+            None => {
+                let message = format!("there is no upstream `{name}`");
+                let help = suggestion(name, self.upstreams.keys(), "upstreams");
+                self.error(at, message).help(help);
+                None
+            }
+        }
+    }
+
+    /// Parses networks.
+    pub(crate) fn nets(&mut self, texts: &[String], at: &Pointer) -> Vec<Net> {
+        let parse = |(index, text): (usize, &String)| self.check(&at.child_index(index), Net::parse(text));
+        texts.iter().enumerate().filter_map(parse).collect()
+    }
+
+    /// Parses methods. They are case-sensitive (RFC 9110 §9.1), and a lower-case one is a slip.
+    pub(crate) fn methods(&mut self, texts: &[String], at: &Pointer) -> Vec<Method> {
+        let parse = |(index, text): (usize, &String)| {
+            let method = Method::from_bytes(text.as_bytes()).ok().filter(|_| !text.bytes().any(|b| b.is_ascii_lowercase()));
+            let message = || format!("expected a method such as GET, found {text:?}");
+            self.check(&at.child_index(index), method.ok_or_else(message))
+        };
+        texts.iter().enumerate().filter_map(parse).collect()
+    }
+
+    /// Parses the name of a header field.
+    pub(crate) fn header_name(&mut self, text: &str, at: &Pointer) -> Option<HeaderName> {
+        let name = HeaderName::from_bytes(text.as_bytes());
+        self.check(at, name.map_err(|_| format!("{text:?} cannot be the name of a header field")))
+    }
+
+    /// Parses names of header fields.
+    pub(crate) fn header_names(&mut self, texts: &[String], at: &Pointer) -> Vec<HeaderName> {
+        texts.iter().enumerate().filter_map(|(index, text)| self.header_name(text, &at.child_index(index))).collect()
+    }
+
+    /// Parses a template whose values the route can have.
+    pub(crate) fn template(&mut self, text: &str, at: &Pointer, scope: &RouteScope<'_>) -> Option<Template> {
+        let template = match Template::parse(text) {
+            Ok(template) => template,
+            Err(error) => {
+                let finding = self.error(at, error.to_string());
+                if let TemplateError::Unknown { help, .. } = error {
+                    finding.help(help);
+                }
+                return None;
+            }
+        };
+        for variable in template.variables() {
+            let lacking = match variable {
+                Variable::Path(name) if !scope.parameters.iter().any(|known| **known == **name) => {
+                    format!("the route's path has no parameter `{name}`")
+                }
+                Variable::Claim(_) if !scope.has_claims => "no identity of this route has claims".to_owned(),
+                Variable::Consumer if !scope.has_consumer => "this route does not authenticate anybody".to_owned(),
+                _ => continue,
+            };
+            let help = match variable {
+                Variable::Path(name) => suggestion(name, scope.parameters.iter(), "parameters"),
+                _ => "add `auth` to the route's policies".to_owned(),
+            };
+            self.error(at, format!("`${{{}}}` has no value: {lacking}", variable.name())).help(help);
+        }
+        Some(template)
+    }
+
+    /// Warns of a literal where a reference to a secret is expected.
+    pub(crate) fn warn_of_literal_secret(&mut self, name: &str, text: &str, at: &Pointer) {
+        let name = name.to_ascii_lowercase();
+        let secretive = ["authorization", "token", "secret", "password", "api-key", "apikey", "cookie"];
+        let literal = !text.contains("${") && text.len() >= 12;
+        if literal && secretive.iter().any(|word| name.contains(word)) {
+            self.warning(at, "this looks like a secret, and everyone who reads the configuration can read it")
+                .help("give the platform a secret and write ${secret.NAME}");
+        }
+    }
+}
+
+fn merge(own: &wire::Policies, defaults: &wire::Policies) -> wire::Policies {
+    fn either<T: Clone>(own: &Option<T>, default: &Option<T>) -> Option<T> {
+        own.as_ref().or(default.as_ref()).cloned()
+    }
+    wire::Policies {
+        cors: either(&own.cors, &defaults.cors),
+        ip: either(&own.ip, &defaults.ip),
+        body_limit: either(&own.body_limit, &defaults.body_limit),
+        rate_limit: either(&own.rate_limit, &defaults.rate_limit),
+        auth: either(&own.auth, &defaults.auth),
+        request: either(&own.request, &defaults.request),
+        response: either(&own.response, &defaults.response),
+        security_headers: either(&own.security_headers, &defaults.security_headers),
+    }
+}
+
+/// The names of a path's parameters: `id` and `rest` of `/orders/{id}/{*rest}`.
+fn parameters(path: &str) -> Vec<String> {
+    let named = |part: &str| part.split_once('}').map(|(name, _)| name.trim_start_matches('*').to_owned());
+    path.split('{').skip(1).filter_map(named).collect()
+}
+
+fn suggestion<'n>(name: &str, known: impl Iterator<Item = &'n String>, kind: &str) -> String {
+    let known: BTreeSet<&str> = known.map(String::as_str).collect();
+    let near = known.iter().min_by_key(|candidate| strsim::osa_distance(name, candidate));
+    match near {
+        Some(near) if strsim::osa_distance(name, near) <= 2 => format!("did you mean `{near}`?"),
+        Some(_) => format!("known {kind}: {}", known.into_iter().collect::<Vec<_>>().join(", ")),
+        None => format!("the configuration has no {kind}"),
+    }
+}

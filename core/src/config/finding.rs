@@ -1,0 +1,161 @@
+//! What is wrong with a document, or looks wrong, and where.
+
+use std::fmt;
+
+use super::Pointer;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The document cannot be used.
+    Error,
+    /// The document can be used, and its author should look at this.
+    Warning,
+}
+
+/// Which part of a place a finding is about; where an editor puts the cursor.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// The value (of a map or a list: where it begins).
+    #[default]
+    Value,
+    /// The key itself: it is unknown, or stands where it must not.
+    Key,
+}
+
+/// One thing that is wrong with a document, or looks wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where it is. The root when it is about the document as a whole.
+    pub pointer: Pointer,
+    /// Whether it is about the key at that place or about its value.
+    pub part: Part,
+    /// What is wrong, as one phrase without a full stop: `unknown key "tll"`.
+    pub message: String,
+    /// What to do about it, if that is known: `did you mean "ttl"?`.
+    pub help: Option<String>,
+}
+
+impl Finding {
+    /// Adds what to do about it.
+    pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Makes it a finding about the key, not its value.
+    pub const fn on_key(&mut self) -> &mut Self {
+        self.part = Part::Key;
+        self
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+/// One line: `error: routes[3].policies.cache.tll: unknown key "tll" (did you mean "ttl"?)`.
+impl fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: ", self.severity)?;
+        if !self.pointer.is_root() {
+            write!(formatter, "{}: ", self.pointer)?;
+        }
+        formatter.write_str(&self.message)?;
+        match &self.help {
+            Some(help) => write!(formatter, " ({help})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Collects findings, so that all of them are reported at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings(Vec<Finding>);
+
+impl Findings {
+    /// None yet.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Adds an error; what it returns takes the help: `findings.error(&at, "…").help("…")`.
+    pub fn error(&mut self, pointer: impl Into<Pointer>, message: impl Into<String>) -> &mut Finding {
+        self.add(Severity::Error, pointer.into(), message.into())
+    }
+
+    /// Adds a warning; what it returns takes the help.
+    pub fn warning(&mut self, pointer: impl Into<Pointer>, message: impl Into<String>) -> &mut Finding {
+        self.add(Severity::Warning, pointer.into(), message.into())
+    }
+
+    fn add(&mut self, severity: Severity, pointer: Pointer, message: String) -> &mut Finding {
+        self.0.push_mut(Finding { severity, pointer, part: Part::Value, message, help: None })
+    }
+
+    /// Whether the document cannot be used.
+    pub fn has_errors(&self) -> bool {
+        self.0.iter().any(|finding| finding.severity == Severity::Error)
+    }
+
+    /// Whether there is nothing to say.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many there are, errors and warnings together.
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// In the order in which they were found.
+    pub fn iter(&self) -> std::slice::Iter<'_, Finding> {
+        self.0.iter()
+    }
+
+    /// In the order in which they were found, which is that of the document where its reader kept it.
+    pub fn into_vec(self) -> Vec<Finding> {
+        self.0
+    }
+}
+
+impl<'a> IntoIterator for &'a Findings {
+    type Item = &'a Finding;
+    type IntoIter = std::slice::Iter<'a, Finding>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl Extend<Finding> for Findings {
+    fn extend<I: IntoIterator<Item = Finding>>(&mut self, findings: I) {
+        self.0.extend(findings);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn collects_and_shows() {
+        let mut findings = Findings::new();
+        assert!(findings.is_empty() && !findings.has_errors());
+        findings.warning(Pointer::root(), "no routes");
+        assert!(!findings.has_errors());
+        let at = Pointer::root().child_key("cache").child_key("tll");
+        findings.error(&at, "unknown key \"tll\"").help("did you mean \"ttl\"?").on_key();
+        assert!(findings.has_errors());
+        let shown: Vec<_> = findings.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["warning: no routes", "error: cache.tll: unknown key \"tll\" (did you mean \"ttl\"?)"]);
+        assert_eq!(findings.into_vec().last().map(|finding| finding.part), Some(Part::Key));
+    }
+}

@@ -1,0 +1,596 @@
+//! The configuration as it is written: strings and lists, nothing parsed yet. Unknown keys are errors.
+//!
+//! These types say what may be written; [`compile`](super::compile) says what it means. They are also the source of
+//! `portico schema`, so every doc comment here is read by users in their editors.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde_json::Value;
+
+/// Derives what every wire type has.
+macro_rules! wire {
+    ($($item:item)*) => {
+        $(
+            #[derive(Debug, Clone, serde::Deserialize)]
+            #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+            #[serde(deny_unknown_fields, rename_all = "snake_case")]
+            $item
+        )*
+    };
+}
+
+wire! {
+    /// A Portico gateway. One file means the same on every runtime.
+    pub struct Gateway {
+        /// The version of this format: 1.
+        #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1)))]
+        pub portico: u32,
+        /// The gateway's name, as in logs.
+        pub name: String,
+        /// More files, as glob patterns relative to this one. They may hold upstreams, identities and routes.
+        #[serde(default)]
+        pub include: Vec<String>,
+        /// Addresses (CIDR) of the proxies in front of the gateway. Only from these are X-Forwarded-For, X-Forwarded-Proto
+        /// and X-Request-Id believed. Default: none.
+        #[serde(default)]
+        pub trusted_proxies: Vec<String>,
+        /// The services behind the gateway, by name.
+        #[serde(default)]
+        #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Upstream>"))]
+        pub upstreams: BTreeMap<String, Value>,
+        /// The ways in which a caller proves who it is, by name.
+        #[serde(default)]
+        #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Identity>"))]
+        pub identities: BTreeMap<String, Value>,
+        /// Policies that every route starts from. A route's own value replaces the default one; `off` removes it.
+        #[serde(default)]
+        #[cfg_attr(feature = "schema", schemars(with = "Policies"))]
+        pub defaults: Option<Value>,
+        /// The routes. Which one serves a request does not depend on their order, unless all else is equal.
+        #[serde(default)]
+        #[cfg_attr(feature = "schema", schemars(with = "Vec<Route>"))]
+        pub routes: Vec<Value>,
+    }
+
+    /// A service behind the gateway.
+    pub struct Upstream {
+        /// Where it runs; one or more.
+        pub targets: Vec<Target>,
+        /// How a target is chosen: round_robin (default) or random, both by weight.
+        #[serde(default)]
+        pub balance: Balance,
+        /// How long to wait for the head of a response, such as 5s. Default: 30s.
+        pub timeout: Option<String>,
+        /// Send the client's own Host instead of the target's. Default: false.
+        #[serde(default)]
+        pub preserve_host: bool,
+    }
+
+    /// One place where an upstream runs.
+    pub struct Target {
+        /// http:// or https://, host, optional port, optional path prefix. `demo://NAME` is answered by `portico dev` itself.
+        pub url: String,
+        /// Its share of the requests, relative to the other targets' weights. 0 takes it out. Default: 1.
+        #[serde(default = "one")]
+        pub weight: u32,
+    }
+
+    /// How a target is chosen.
+    #[derive(Copy, Default, PartialEq, Eq)]
+    pub enum Balance {
+        /// In turn, by weight.
+        #[default]
+        RoundRobin,
+        /// At random, by weight.
+        Random,
+    }
+
+    /// One way in which a caller proves who it is.
+    pub enum Identity {
+        /// A signed token (RFC 7519) in `Authorization: Bearer`.
+        Jwt(Jwt),
+        /// A secret known to the caller, in a header.
+        ApiKey(ApiKey),
+    }
+
+    /// Which tokens are accepted.
+    pub struct Jwt {
+        /// The issuer's public keys, a JWK Set (RFC 7517): the object itself, or the name of a JSON file beside this one.
+        #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Map<String, Value>>"))]
+        pub jwks: Option<Value>,
+        /// For HS256: the shared secret, as a reference like ${secret.JWT_SECRET}.
+        pub secret: Option<String>,
+        /// Accepted values of `iss`. Default: any, with a warning.
+        #[serde(default)]
+        pub issuer: OneOrMany,
+        /// Accepted values of `aud`; a token must name at least one. Default: any, with a warning.
+        #[serde(default)]
+        pub audience: OneOrMany,
+        /// Accepted values of the header's `typ`; at+jwt keeps ID tokens out (RFC 9068). Default: any.
+        #[serde(default)]
+        pub typ: OneOrMany,
+        /// Accepted algorithms: HS256, RS256, PS256, ES256, ES384, EdDSA.
+        pub algorithms: Vec<String>,
+        /// How far clocks may differ when `exp` and `nbf` are checked. Default: 0s.
+        pub leeway: Option<String>,
+        /// The claim that names the consumer. Default: sub.
+        pub consumer: Option<String>,
+    }
+
+    /// API keys, of which only the hashes are written down.
+    pub struct ApiKey {
+        /// The header that carries the key. Default: X-API-Key.
+        pub header: Option<String>,
+        /// The consumers and their keys.
+        pub keys: BTreeMap<String, ConsumerKey>,
+    }
+
+    /// One consumer's key.
+    pub struct ConsumerKey {
+        /// SHA-256 of the key, in hex: `printf %s KEY | sha256sum`. Several while a key is being rotated.
+        pub sha256: OneOrMany,
+        /// The scopes that the key carries.
+        #[serde(default)]
+        pub scopes: Vec<String>,
+    }
+
+    /// What is served and how. Exactly one of `upstream`, `respond` and `redirect`.
+    pub struct Route {
+        /// A unique name, as in logs and decisions.
+        pub name: String,
+        /// Which requests it serves.
+        #[serde(rename = "match")]
+        pub matches: Match,
+        /// Forward to the upstream of this name.
+        pub upstream: Option<String>,
+        /// Answer on the spot.
+        pub respond: Option<Respond>,
+        /// Redirect.
+        pub redirect: Option<Redirect>,
+        /// What is asked of requests and done to them. Their order is fixed; a route only switches them on.
+        #[serde(default)]
+        pub policies: Policies,
+    }
+
+    /// Which requests a route serves.
+    pub struct Match {
+        /// A host, or *.example.com for all names below it. Default: any.
+        pub host: Option<String>,
+        /// A path: /orders/{id} takes one segment, /files/{*rest} takes all that follow.
+        pub path: String,
+        /// Methods; GET serves HEAD too. Default: any.
+        #[serde(default)]
+        pub methods: Vec<String>,
+        /// Header fields with their exact value, or "*" for any value.
+        #[serde(default)]
+        pub headers: BTreeMap<String, String>,
+        /// Query keys with their exact value, or "*" for any value.
+        #[serde(default)]
+        pub query: BTreeMap<String, String>,
+        /// Paths that another parser could read differently (%2F, %5C, %00, //, encoded dots): refuse (default) or allow.
+        #[serde(default)]
+        pub ambiguous_path: AmbiguousPath,
+    }
+
+    /// What to do with a path that can be read in more than one way.
+    #[derive(Copy, Default, PartialEq, Eq)]
+    pub enum AmbiguousPath {
+        /// Answer 400.
+        #[default]
+        Refuse,
+        /// Match it and pass it on as it is.
+        Allow,
+    }
+
+    /// An answer given on the spot.
+    pub struct Respond {
+        /// Default: 200.
+        #[serde(default = "ok")]
+        #[cfg_attr(feature = "schema", schemars(range(min = 200, max = 599)))]
+        pub status: u16,
+        /// Header fields; values may hold templates.
+        #[serde(default)]
+        pub headers: BTreeMap<String, String>,
+        /// Text; may hold templates. Content-Type defaults to text/plain.
+        pub body: Option<String>,
+        /// JSON, as it stands. Content-Type defaults to application/json.
+        pub json: Option<Value>,
+    }
+
+    /// A redirect.
+    pub struct Redirect {
+        /// Where to; may hold templates: https://new.example/${path.rest}
+        pub to: String,
+        /// 301, 302, 303, 307 or 308. Default: 308, which keeps the method.
+        #[serde(default = "permanent")]
+        pub status: u16,
+    }
+
+    /// What is asked of a request and done to it, in this fixed order.
+    #[derive(Default)]
+    #[serde(default)]
+    pub struct Policies {
+        /// Cross-origin requests from browsers.
+        pub cors: Option<Setting<Cors>>,
+        /// Which client addresses may pass.
+        pub ip: Option<Setting<Ip>>,
+        /// The largest request body, such as 1MiB.
+        pub body_limit: Option<Setting<BodyLimit>>,
+        /// How many requests may pass.
+        pub rate_limit: Option<Setting<RateLimit>>,
+        /// Who may call.
+        pub auth: Option<Setting<Auth>>,
+        /// What is changed before a request goes upstream.
+        pub request: Option<Setting<RequestTransform>>,
+        /// What is changed before a response goes to the client.
+        pub response: Option<Setting<ResponseTransform>>,
+        /// Headers that make browsers careful.
+        pub security_headers: Option<Setting<SecurityHeaders>>,
+    }
+
+    /// How a policy acts.
+    #[derive(Copy, Default, PartialEq, Eq)]
+    pub enum Mode {
+        /// It decides, and what it decides is done.
+        #[default]
+        Enforce,
+        /// It decides and records what it would have done; the request goes on.
+        Observe,
+        /// As if it were not there.
+        Off,
+    }
+
+    /// Cross-origin resource sharing.
+    pub struct Cors {
+        /// Origins that may read responses: https://shop.example, https://*.shop.example, or "*" for all.
+        pub origins: Vec<String>,
+        /// Methods that a preflight permits. Default: the route's, or GET, HEAD, POST, PUT, PATCH, DELETE.
+        #[serde(default)]
+        pub methods: Vec<String>,
+        /// Request headers that a preflight permits. Default: Authorization, Content-Type and the route's API key headers.
+        #[serde(default)]
+        pub headers: Vec<String>,
+        /// Response headers that scripts may read.
+        #[serde(default)]
+        pub expose: Vec<String>,
+        /// Whether cookies and credentials may be sent. Default: false.
+        #[serde(default)]
+        pub credentials: bool,
+        /// How long a browser may remember a preflight. Default: 10m.
+        pub max_age: Option<String>,
+        /// How the policy acts.
+        #[serde(default)]
+        pub mode: Mode,
+    }
+
+    /// Address rules. `deny` wins over `allow`.
+    pub struct Ip {
+        /// Addresses or networks (CIDR) that may pass. Default: all.
+        #[serde(default)]
+        pub allow: Vec<String>,
+        /// Addresses or networks (CIDR) that may not.
+        #[serde(default)]
+        pub deny: Vec<String>,
+        /// How the policy acts.
+        #[serde(default)]
+        pub mode: Mode,
+    }
+
+    /// A rate limit (GCRA): `limit` per `per` over time, `burst` at once; in any window of `per` at most limit + burst.
+    pub struct RateLimit {
+        /// Units per `per`.
+        pub limit: u32,
+        /// The window, such as 1m.
+        pub per: String,
+        /// What is counted: ip (default), consumer, route, global, { header: NAME } or { claim: NAME }.
+        #[serde(default)]
+        pub by: By,
+        /// Units that may be taken at once. Default: limit.
+        pub burst: Option<u32>,
+        /// Units that one request takes. Default: 1.
+        #[serde(default = "one")]
+        pub cost: u32,
+        /// What to do when the store cannot be reached: deny (default, 503) or allow.
+        #[serde(default)]
+        pub on_error: OnError,
+        /// How the policy acts.
+        #[serde(default)]
+        pub mode: Mode,
+    }
+
+    /// What a rate limit counts.
+    #[derive(Default, PartialEq, Eq)]
+    pub enum By {
+        /// Each client address (IPv6: each /64).
+        #[default]
+        Ip,
+        /// Each consumer; needs `auth` on the route.
+        Consumer,
+        /// All requests of the route together.
+        Route,
+        /// All requests of all routes that name the same limit.
+        Global,
+        /// Each value of a request header; requests without it share one.
+        Header(String),
+        /// Each value of a claim; needs `auth` on the route; tokens without it share one.
+        Claim(String),
+    }
+
+    /// What to do when a store cannot be reached.
+    #[derive(Copy, Default, PartialEq, Eq)]
+    pub enum OnError {
+        /// Refuse with 503.
+        #[default]
+        Deny,
+        /// Let the request pass.
+        Allow,
+    }
+
+    /// Who may call.
+    pub struct Auth {
+        /// Identities of which one must be proven.
+        pub any_of: Vec<String>,
+        /// Scopes that the caller must have, all of them.
+        #[serde(default)]
+        pub scopes: Vec<String>,
+        /// Claims and the values that permit the call, any of them.
+        #[serde(default)]
+        pub claims: BTreeMap<String, OneOrMany>,
+        /// Let callers without any credentials pass, as anonymous; wrong credentials are refused all the same. Default: false.
+        #[serde(default)]
+        pub optional: bool,
+        /// Send the credentials on to the upstream. Default: false.
+        #[serde(default)]
+        pub forward_credentials: bool,
+        /// How the policy acts.
+        #[serde(default)]
+        pub mode: Mode,
+    }
+
+    /// What is changed before a request goes upstream.
+    pub struct RequestTransform {
+        /// The path, may hold templates: /v1/orders/${path.rest}
+        pub path: Option<String>,
+        /// The query.
+        #[serde(default)]
+        pub query: QueryEdit,
+        /// Header fields.
+        #[serde(default)]
+        pub headers: HeaderEdit,
+        /// How the policy acts.
+        #[serde(default)]
+        pub mode: Mode,
+    }
+
+    /// What is changed before a response goes to the client.
+    pub struct ResponseTransform {
+        /// Header fields.
+        #[serde(default)]
+        pub headers: HeaderEdit,
+        /// How the policy acts.
+        #[serde(default)]
+        pub mode: Mode,
+    }
+
+    /// Changes to header fields: removed, then set, then added.
+    #[derive(Default)]
+    #[serde(default)]
+    pub struct HeaderEdit {
+        /// Names to remove.
+        pub remove: Vec<String>,
+        /// Names and values (templates) that replace whatever came. A value that is missing leaves the field out.
+        pub set: BTreeMap<String, String>,
+        /// Names and values (templates) that join what came.
+        pub add: BTreeMap<String, String>,
+    }
+
+    /// Changes to the query: removed, then set.
+    #[derive(Default)]
+    #[serde(default)]
+    pub struct QueryEdit {
+        /// Keys to remove.
+        pub remove: Vec<String>,
+        /// Keys and values (templates) that replace whatever came. A value that is missing leaves the key out.
+        pub set: BTreeMap<String, String>,
+    }
+
+    /// Headers that make browsers careful, added where the upstream did not set them. X-Content-Type-Options: nosniff always is.
+    pub struct SecurityHeaders {
+        /// Strict-Transport-Security for this long, on encrypted connections only; 0s sends none. Default: 365d.
+        pub hsts: Option<String>,
+        /// X-Frame-Options. Default: DENY.
+        pub frame_options: Option<String>,
+        /// Referrer-Policy. Default: strict-origin-when-cross-origin.
+        pub referrer_policy: Option<String>,
+        /// Content-Security-Policy. Default: none.
+        pub content_security_policy: Option<String>,
+        /// How the policy acts.
+        #[serde(default)]
+        pub mode: Mode,
+    }
+}
+
+/// The largest request body: `1MiB`, or `{ max: 1MiB, mode: observe }`.
+#[derive(Debug, Clone)]
+pub struct BodyLimit {
+    /// The bound, such as 64KiB or 1MiB.
+    pub max: String,
+    /// How the policy acts.
+    pub mode: Mode,
+}
+
+impl<'de> Deserialize<'de> for BodyLimit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextOrMap;
+
+        impl<'de> Visitor<'de> for TextOrMap {
+            type Value = BodyLimit;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a size such as 1MiB")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<BodyLimit, E> {
+                Ok(BodyLimit { max: text.to_owned(), mode: Mode::Enforce })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<BodyLimit, A::Error> {
+                let long = BodyLimitMap::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(BodyLimit { max: long.max, mode: long.mode })
+            }
+        }
+
+        deserializer.deserialize_any(TextOrMap)
+    }
+}
+
+wire! {
+    /// The long form of a body limit.
+    struct BodyLimitMap {
+        /// The bound, such as 64KiB or 1MiB.
+        max: String,
+        /// How the policy acts.
+        #[serde(default)]
+        mode: Mode,
+    }
+}
+
+/// A policy's configuration, or `off`.
+#[derive(Debug, Clone)]
+pub enum Setting<T> {
+    /// Not on this route, whatever the defaults say.
+    Off,
+    /// The policy.
+    On(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Setting<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OffOr<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for OffOr<T> {
+            type Value = Setting<T>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("the policy's settings, or off")
+            }
+
+            fn visit_bool<E: Error>(self, on: bool) -> Result<Setting<T>, E> {
+                if on { Err(E::invalid_type(Unexpected::Bool(on), &self)) } else { Ok(Setting::Off) }
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Setting<T>, E> {
+                if text == "off" {
+                    return Ok(Setting::Off);
+                }
+                T::deserialize(serde::de::value::StrDeserializer::new(text)).map(Setting::On)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Setting<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Setting::On)
+            }
+        }
+
+        deserializer.deserialize_any(OffOr(PhantomData))
+    }
+}
+
+/// One text, or a list of texts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OneOrMany(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextOrList;
+
+        impl<'de> Visitor<'de> for TextOrList {
+            type Value = OneOrMany;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("text, or a list of texts")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<OneOrMany, E> {
+                Ok(OneOrMany(vec![text.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMany, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = list.next_element()? {
+                    texts.push(text);
+                }
+                Ok(OneOrMany(texts))
+            }
+        }
+
+        deserializer.deserialize_any(TextOrList)
+    }
+}
+
+const fn one() -> u32 {
+    1
+}
+
+const fn ok() -> u16 {
+    200
+}
+
+const fn permanent() -> u16 {
+    308
+}
+
+/// The shapes that serde's derive cannot see.
+#[cfg(feature = "schema")]
+mod schema {
+    use std::borrow::Cow;
+
+    use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+    use super::{BodyLimit, BodyLimitMap, OneOrMany, Setting};
+
+    impl JsonSchema for OneOrMany {
+        fn inline_schema() -> bool {
+            true
+        }
+
+        fn schema_name() -> Cow<'static, str> {
+            "OneOrMany".into()
+        }
+
+        fn json_schema(_: &mut SchemaGenerator) -> Schema {
+            json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] })
+        }
+    }
+
+    impl JsonSchema for BodyLimit {
+        fn schema_name() -> Cow<'static, str> {
+            "BodyLimit".into()
+        }
+
+        fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+            let size = r"^[0-9]+(B|KiB|MiB|GiB)$";
+            json_schema!({
+                "description": "The largest request body: 1MiB, or { max: 1MiB, mode: observe }.",
+                "anyOf": [{ "type": "string", "pattern": size }, generator.subschema_for::<BodyLimitMap>()],
+            })
+        }
+    }
+
+    impl<T: JsonSchema> JsonSchema for Setting<T> {
+        fn inline_schema() -> bool {
+            true
+        }
+
+        fn schema_name() -> Cow<'static, str> {
+            format!("{}OrOff", T::schema_name()).into()
+        }
+
+        fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+            json_schema!({ "anyOf": [{ "enum": ["off", false] }, generator.subschema_for::<T>()] })
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Hop-by-hop header fields (RFC 9110 §7.6.1): they speak to the next hop only and are not passed on.
+
+use http::header::{CONNECTION, TE, UPGRADE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+/// Fields that are hop-by-hop whether or not `Connection` names them.
+const ALWAYS: [HeaderName; 8] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("proxy-authenticate"),
+    HeaderName::from_static("proxy-authorization"),
+    HeaderName::from_static("transfer-encoding"),
+    TE,
+    UPGRADE,
+];
+
+/// Fields that `Connection` may not nominate: they frame the message or are the gateway's own to give, and a client that
+/// could have them dropped could have an upstream trust what it should not.
+const NEVER: [&str; 10] = [
+    "content-length", "content-type", "host", "authorization", "cookie", "forwarded", "x-forwarded-for",
+    "x-forwarded-proto", "x-forwarded-host", "x-request-id",
+];
+
+/// Removes hop-by-hop fields. `TE: trailers` stays: it says that the sender can take trailers, and so can we.
+pub fn remove(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        let nominated: Vec<HeaderName> = headers
+            .get_all(CONNECTION)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+            .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+            .filter(|name| !NEVER.contains(&name.as_str()))
+            .collect();
+        for name in nominated {
+            // `TE` is nominated whenever it is sent (RFC 9110 §10.1.4)
+            if name != TE {
+                headers.remove(name);
+            }
+        }
+    }
+    let trailers = headers.get_all(TE).iter().any(|value| tokens(value).any(|token| token.eq_ignore_ascii_case(b"trailers")));
+    for name in ALWAYS {
+        headers.remove(name);
+    }
+    if trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+/// What a request asks to be upgraded to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upgrade {
+    /// Nothing.
+    None,
+    /// A WebSocket (RFC 6455 §4.1): passed on.
+    WebSocket,
+    /// Something else: not passed on, as `Upgrade` is a hop's own affair (RFC 9110 §7.8), and h2c would get past every policy.
+    Other,
+}
+
+/// Reads a request's upgrade, before [`remove`] takes it away.
+pub fn upgrade(method: &Method, headers: &HeaderMap) -> Upgrade {
+    let Some(protocol) = headers.get(UPGRADE) else { return Upgrade::None };
+    let nominated = headers
+        .get_all(CONNECTION)
+        .iter()
+        .any(|value| tokens(value).any(|token| token.eq_ignore_ascii_case(b"upgrade")));
+    if !nominated {
+        return Upgrade::None;
+    }
+    let websocket = protocol.as_bytes().eq_ignore_ascii_case(b"websocket") && method == Method::GET;
+    if websocket { Upgrade::WebSocket } else { Upgrade::Other }
+}
+
+/// Asks the upstream for a WebSocket, after [`remove`].
+pub fn ask_for_websocket(headers: &mut HeaderMap) {
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+}
+
+fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn nominated_fields_go_and_protected_ones_stay() {
+        let mut headers = map(&[
+            ("connection", "close, X-Hop"),
+            ("connection", "X-Forwarded-For, Authorization, Cookie"),
+            ("x-hop", "1"),
+            ("x-forwarded-for", "192.0.2.1"),
+            ("authorization", "Bearer x"),
+            ("cookie", "a=b"),
+            ("keep-alive", "timeout=5"),
+            ("transfer-encoding", "chunked"),
+            ("proxy-authorization", "Basic x"),
+            ("upgrade", "h2c"),
+            ("accept", "*/*"),
+        ]);
+        remove(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["accept", "authorization", "cookie", "x-forwarded-for"]);
+    }
+
+    #[test]
+    fn only_trailers_are_left_of_te() {
+        let mut headers = map(&[("connection", "TE"), ("te", "gzip, trailers")]);
+        remove(&mut headers);
+        assert_eq!(headers, map(&[("te", "trailers")]));
+        let mut headers = map(&[("connection", "TE"), ("te", "gzip")]);
+        remove(&mut headers);
+        assert!(headers.is_empty());
+    }
+
+    #[test]
+    fn only_websockets_are_upgraded() {
+        let ask = |connection, protocol| upgrade(&Method::GET, &map(&[("connection", connection), ("upgrade", protocol)]));
+        assert_eq!(ask("keep-alive, Upgrade", "WebSocket"), Upgrade::WebSocket);
+        assert_eq!(ask("Upgrade, HTTP2-Settings", "h2c"), Upgrade::Other);
+        assert_eq!(ask("Upgrade", "websocket, h2c"), Upgrade::Other);
+        assert_eq!(ask("close", "websocket"), Upgrade::None);
+        assert_eq!(upgrade(&Method::POST, &map(&[("connection", "upgrade"), ("upgrade", "websocket")])), Upgrade::Other);
+    }
+}

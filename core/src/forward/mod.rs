@@ -1,0 +1,90 @@
+//! Forwarding: what a request loses and gains on its way upstream, and what a response loses on its way back.
+
+pub mod forwarded;
+pub mod hop_by_hop;
+mod target;
+
+use http::header::HOST;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
+
+pub use target::{Upstream, UpstreamTarget};
+
+use crate::body::Body;
+use crate::context::{Context, X_REQUEST_ID};
+use crate::decision::{Policy, Reason};
+use crate::error::Refusal;
+use crate::platform::{FetchError, Platform};
+use crate::policy::body_limit::BodyLimit;
+use crate::policy::transform::Target;
+
+/// Step 12 of a request's life: sends the request to a target of `upstream`, and returns its response without hop-by-hop
+/// fields. `headers` are the client's, already transformed.
+pub(crate) async fn forward<'g, P: Platform>(
+    upstream: &'g Upstream,
+    platform: &P,
+    context: &mut Context<'g>,
+    body_limit: Option<&BodyLimit>,
+    mut headers: HeaderMap,
+    target: Option<Target<'_>>,
+    body: Body<P::Stream>,
+) -> Result<Response<Body<P::Stream>>, Refusal> {
+    let Some(chosen) = upstream.choose(platform) else {
+        return Err(refused(context, Reason::UpstreamUnreachable));
+    };
+    context.upstream = Some(chosen.name());
+    let uri = match &target {
+        Some(target) => chosen.uri(&target.path, target.query.as_deref()),
+        None => chosen.uri(context.path(), context.uri.query()),
+    };
+    let Some(uri) = uri else {
+        return Err(refused(context, Reason::TemplateValueUnsafe));
+    };
+    let host = if upstream.preserve_host() { context.authority().map(HeaderValue::from_str) } else { None };
+    headers.remove(HOST);
+    if let Some(Ok(host)) = host {
+        headers.insert(HOST, host);
+    }
+    forwarded::add(&mut headers, context);
+    add_trace(&mut headers, context);
+
+    let mut request = Request::new(body);
+    *request.method_mut() = context.method.clone();
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers;
+    *request.version_mut() = Version::HTTP_11;
+    match platform.fetch(request, upstream.timeout()).await {
+        Ok(mut response) => {
+            context.allow(Policy::Forward, Reason::Forwarded, "");
+            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                hop_by_hop::remove(response.headers_mut());
+            }
+            Ok(response)
+        }
+        Err(FetchError::RequestTooLarge) => {
+            let refusal = body_limit.map_or_else(|| Refusal::new(Policy::BodyLimit, Reason::BodyTooLarge), BodyLimit::refusal);
+            // the declared length was fine and the decision said so: this one replaces it
+            context.decisions.retain(|decision| decision.policy != Policy::BodyLimit);
+            Err(context.refused(refusal))
+        }
+        Err(FetchError::Connect) => Err(refused(context, Reason::UpstreamUnreachable)),
+        Err(FetchError::Timeout) => Err(refused(context, Reason::UpstreamTimeout)),
+        Err(FetchError::Reset) => Err(refused(context, Reason::UpstreamBroken)),
+        Err(FetchError::ClientGone) => Err(refused(context, Reason::ClientGone)),
+    }
+}
+
+fn refused(context: &mut Context<'_>, reason: Reason) -> Refusal {
+    context.refused(Refusal::new(Policy::Forward, reason))
+}
+
+fn add_trace(headers: &mut HeaderMap, context: &Context<'_>) {
+    if let Ok(id) = HeaderValue::from_str(&context.id) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    if let Ok(traceparent) = HeaderValue::from_str(&context.trace.traceparent()) {
+        headers.insert("traceparent", traceparent);
+    }
+    if !context.trace.continued {
+        headers.remove("tracestate");
+    }
+}

@@ -1,0 +1,160 @@
+//! Upstreams: their targets, which of them takes a request, and the URI it is asked for.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::Uri;
+use http::uri::{Authority, PathAndQuery, Scheme};
+
+use crate::config::{Compiler, Pointer, units, wire};
+use crate::platform::Platform;
+
+/// A compiled upstream.
+#[derive(Debug)]
+pub struct Upstream {
+    /// Those with a weight above zero; never empty.
+    targets: Vec<UpstreamTarget>,
+    total_weight: u64,
+    balance: wire::Balance,
+    /// How many requests were given a target, for the turn of the next.
+    turn: AtomicU64,
+    timeout: Duration,
+    preserve_host: bool,
+}
+
+/// One place where an upstream runs.
+#[derive(Debug, Clone)]
+pub struct UpstreamTarget {
+    name: Arc<str>,
+    scheme: Scheme,
+    authority: Authority,
+    /// What every path is put behind; empty, or starting with a slash and not ending with one.
+    prefix: String,
+    weight: u64,
+}
+
+impl Upstream {
+    pub(crate) fn compile(name: &str, wire: &wire::Upstream, at: &Pointer, compiler: &mut Compiler<'_>) -> Option<Self> {
+        let timeout = wire.timeout.as_deref().unwrap_or("30s");
+        let timeout = compiler.check(&at.child_key("timeout"), units::duration(timeout));
+        if timeout == Some(Duration::ZERO) {
+            compiler.error(&at.child_key("timeout"), "a timeout of zero would refuse every request");
+        }
+        let targets_at = at.child_key("targets");
+        let mut targets = Vec::new();
+        for (index, target) in wire.targets.iter().enumerate() {
+            let at = targets_at.child_index(index);
+            if target.weight > 1_000_000 {
+                compiler.error(&at.child_key("weight"), "a weight is at most 1000000");
+            }
+            let compiled = UpstreamTarget::parse(name, target);
+            targets.extend(compiler.check(&at.child_key("url"), compiled));
+        }
+        if targets.len() == wire.targets.len() && targets.iter().all(|target| target.weight == 0) {
+            compiler.error(&targets_at, "an upstream needs at least one target with a weight above 0");
+        }
+        targets.retain(|target| target.weight > 0);
+        let total_weight = targets.iter().map(|target| target.weight).sum();
+        (total_weight > 0).then_some(())?;
+        let (balance, preserve_host) = (wire.balance, wire.preserve_host);
+        Some(Self { targets, total_weight, balance, turn: AtomicU64::new(0), timeout: timeout?, preserve_host })
+    }
+
+    /// Chooses a target by weight.
+    pub(crate) fn choose<P: Platform>(&self, platform: &P) -> Option<&UpstreamTarget> {
+        if let [only] = self.targets.as_slice() {
+            return Some(only);
+        }
+        let point = match self.balance {
+            // a stride coprime to the total spreads a heavy target's turns instead of bunching them
+            wire::Balance::RoundRobin => {
+                let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.total_weight;
+                turn * self.stride() % self.total_weight
+            }
+            wire::Balance::Random => (platform.random() as u64) % self.total_weight,
+        };
+        let mut passed = 0;
+        self.targets.iter().find(|target| {
+            passed += target.weight;
+            point < passed
+        })
+    }
+
+    fn stride(&self) -> u64 {
+        let gcd = |mut a: u64, mut b: u64| {
+            while b != 0 {
+                (a, b) = (b, a % b);
+            }
+            a
+        };
+        let golden = self.total_weight * 618 / 1000;
+        (golden.max(1)..=self.total_weight).find(|stride| gcd(*stride, self.total_weight) == 1).unwrap_or(1)
+    }
+
+    /// How long to wait for the head of a response.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Whether the client's own `Host` goes upstream.
+    pub fn preserve_host(&self) -> bool {
+        self.preserve_host
+    }
+
+    /// The targets that take requests.
+    pub fn targets(&self) -> &[UpstreamTarget] {
+        &self.targets
+    }
+}
+
+impl UpstreamTarget {
+    fn parse(upstream: &str, wire: &wire::Target) -> Result<Self, String> {
+        let malformed = |why: &str| format!("{why} in {:?}; expected http:// or https://, a host and perhaps a path", wire.url);
+        let uri: Uri = wire.url.parse().map_err(|_| malformed("not a URL"))?;
+        let parts = uri.into_parts();
+        let scheme = parts.scheme.ok_or_else(|| malformed("no scheme"))?;
+        if !matches!(scheme.as_str(), "http" | "https" | "demo") {
+            return Err(malformed(&format!("the scheme {scheme} is not supported")));
+        }
+        let authority = parts.authority.ok_or_else(|| malformed("no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(malformed("credentials are not allowed"));
+        }
+        if authority.host().is_empty() {
+            return Err(malformed("no host"));
+        }
+        let path = parts.path_and_query.as_ref().map_or("/", PathAndQuery::as_str);
+        if path.contains('?') {
+            return Err(malformed("a query is not allowed"));
+        }
+        Ok(Self {
+            name: format!("{upstream} {scheme}://{authority}").into(),
+            prefix: path.trim_end_matches('/').to_owned(),
+            weight: u64::from(wire.weight),
+            scheme,
+            authority,
+        })
+    }
+
+    /// The upstream's name and the target's origin, as in logs.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The absolute URI for a path and query; `None` when they make none.
+    pub(crate) fn uri(&self, path: &str, query: Option<&str>) -> Option<Uri> {
+        let mut text = String::with_capacity(self.prefix.len() + path.len() + query.map_or(0, |query| query.len() + 1));
+        text.push_str(&self.prefix);
+        text.push_str(path);
+        if let Some(query) = query {
+            text.push('?');
+            text.push_str(query);
+        }
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(PathAndQuery::from_maybe_shared(bytes::Bytes::from(text)).ok()?);
+        Uri::from_parts(parts).ok()
+    }
+}

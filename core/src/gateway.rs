@@ -1,0 +1,293 @@
+//! The spine: one request from its arrival to its response, readable from top to bottom.
+//!
+//! The order of the steps is fixed and the same for every route (`lib.rs` draws it). A route switches policies on; it does
+//! not order them, so no configuration can put the cache before authentication or CORS behind it.
+
+use std::sync::Arc;
+
+use http::header::{CONTENT_TYPE, HOST};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
+
+use crate::after::{After, Record};
+use crate::answer::{Redirect, Respond};
+use crate::body::Body;
+use crate::config::{Hash, wire::AmbiguousPath};
+use crate::context::{Context, X_REQUEST_ID};
+use crate::decision::{Policy, Reason};
+use crate::error::Refusal;
+use crate::forward::hop_by_hop::{self, Upgrade};
+use crate::forward::{self, Upstream};
+use crate::net::Net;
+use crate::platform::{Peer, Platform};
+use crate::policy::{Policies, cors};
+use crate::route::{self, Found, Lookup, Router};
+
+/// A compiled configuration, ready to serve. Frozen: a new configuration is a new gateway.
+///
+/// What it remembers (verified tokens, whose turn it is among targets) is bounded and never needed for correctness.
+#[derive(Debug)]
+pub struct Gateway {
+    pub(crate) name: String,
+    pub(crate) hash: Hash,
+    pub(crate) trusted_proxies: Vec<Net>,
+    pub(crate) routes: Vec<Route>,
+    pub(crate) router: Router,
+    /// CORS of the defaults, for requests that no route serves.
+    pub(crate) default_cors: Option<cors::Cors>,
+}
+
+/// One compiled route.
+#[derive(Debug)]
+pub struct Route {
+    /// The name, as in logs and decisions.
+    pub name: Arc<str>,
+    /// The route's `match`, as written: method, host and path, for listings.
+    pub summary: String,
+    /// What is done with a request that passed every policy.
+    pub action: Action,
+    /// What is asked of a request and done to it.
+    pub policies: Policies,
+    pub(crate) ambiguous_path: AmbiguousPath,
+}
+
+/// What is done with a request that passed every policy.
+#[derive(Debug)]
+pub enum Action {
+    /// It is sent to an upstream.
+    Forward(Arc<Upstream>),
+    /// It is answered on the spot.
+    Respond(Respond),
+    /// It is redirected.
+    Redirect(Redirect),
+}
+
+/// The path of the health route. `/-/` belongs to the gateway; no route can be put there.
+pub const HEALTH_PATH: &str = "/-/health";
+
+impl Gateway {
+    /// Serves one request. The response is ready to send; the platform then runs `After` in its own way of doing things
+    /// after the response.
+    pub async fn handle<P: Platform>(
+        &self,
+        platform: &P,
+        peer: &Peer,
+        request: Request<Body<P::Stream>>,
+    ) -> (Response<Body<P::Stream>>, After) {
+        let (head, body) = request.into_parts();
+        let version = head.version;
+        let mut context = Context::new(platform, peer, &self.trusted_proxies, head);
+        let mut response = match self.serve(platform, &mut context, version, body).await {
+            Ok(response) => response,
+            Err(refusal) => refusal.response(&context.id),
+        };
+        self.finish(&mut context, response.headers_mut());
+        let after = After { record: Record::new(context, response.status()) };
+        (response, after)
+    }
+
+    /// Steps 1 to 14.
+    async fn serve<'g, P: Platform>(
+        &'g self,
+        platform: &P,
+        context: &mut Context<'g>,
+        version: Version,
+        body: Body<P::Stream>,
+    ) -> Result<Response<Body<P::Stream>>, Refusal> {
+        let ambiguities = normalise(context, version)?;
+        if context.path() == HEALTH_PATH && matches!(context.method, Method::GET | Method::HEAD) {
+            return Ok(self.health());
+        }
+
+        let preflight = cors::preflight_method(context);
+        let route = self.route(context, preflight.as_ref(), ambiguities)?;
+        let policies = &route.policies;
+
+        if let Some(cors) = &policies.cors {
+            if let Some(answer) = preflight.and_then(|method| cors.preflight(context, &method)) {
+                return Ok(answer);
+            }
+            cors.remember(context);
+        }
+        if let Some(ip) = &policies.ip {
+            ip.check(context)?;
+        }
+        if let Some(body_limit) = &policies.body_limit {
+            body_limit.check(context, &body)?;
+        }
+        if let Some(limit) = policies.rate_limit.as_ref().filter(|limit| !limit.needs_identity()) {
+            limit.check(platform, context).await?;
+        }
+        if let Some(auth) = &policies.auth {
+            auth.check(platform, context).await?;
+        }
+        if let Some(limit) = policies.rate_limit.as_ref().filter(|limit| limit.needs_identity()) {
+            limit.check(platform, context).await?;
+        }
+
+        let mut response = match &route.action {
+            Action::Respond(respond) => respond.answer(platform, context)?,
+            Action::Redirect(redirect) => redirect.answer(platform, context)?,
+            Action::Forward(upstream) => {
+                let body = match &policies.body_limit {
+                    Some(body_limit) => body_limit.bound(platform, body),
+                    None => body,
+                };
+                let (headers, target) = self.outgoing(platform, context, policies)?;
+                let limit = policies.body_limit.as_ref();
+                forward::forward(upstream, platform, context, limit, headers, target, body).await?
+            }
+        };
+        if let Some(transform) = &policies.response {
+            transform.apply(platform, context, response.headers_mut());
+        }
+        Ok(response)
+    }
+
+    /// Step 3: chooses the route, for a preflight the one its actual request would take.
+    fn route<'g>(
+        &'g self,
+        context: &mut Context<'g>,
+        preflight: Option<&Method>,
+        ambiguities: route::Ambiguities,
+    ) -> Result<&'g Route, Refusal> {
+        let found = preflight.and_then(|method| self.find(context, method).ok().filter(|route| route.policies.cors.is_some()));
+        let found = match found {
+            Some(route) => Ok(route),
+            None => self.find(context, &context.method.clone()),
+        };
+        let refused = found.as_ref().map_or(true, |route| route.ambiguous_path == AmbiguousPath::Refuse);
+        if refused && !ambiguities.is_empty() {
+            let refusal = Refusal::new(Policy::Path, Reason::PathAmbiguous).detail(format!("It contains {ambiguities}."));
+            return Err(context.refused(refusal));
+        }
+        match found {
+            Ok(route) => {
+                context.allow(Policy::Route, Reason::RouteMatched, "");
+                Ok(route)
+            }
+            Err(refusal) => Err(context.refused(refusal)),
+        }
+    }
+
+    fn find<'g>(&'g self, context: &mut Context<'g>, method: &Method) -> Result<&'g Route, Refusal> {
+        let path = context.path();
+        let lookup =
+            Lookup { host: context.authority(), path, method, headers: &context.headers, query: context.uri.query() };
+        match self.router.find(&lookup) {
+            Found::Route { index, params } => {
+                // values are slices of the path; kept as ranges, the context need not borrow from itself
+                let start = path.as_ptr() as usize;
+                let range = |value: &str| {
+                    let from = value.as_ptr() as usize - start;
+                    from..from + value.len()
+                };
+                let params = params.iter().map(|(name, value)| (name, range(value))).collect();
+                let route = self.routes.get(index).ok_or_else(|| Refusal::new(Policy::Route, Reason::InternalError))?;
+                context.params = params;
+                context.route = Some(route);
+                Ok(route)
+            }
+            Found::MethodNotAllowed { allow } => {
+                let allow: Vec<_> = allow.iter().map(Method::as_str).collect();
+                Err(Refusal::new(Policy::Route, Reason::MethodNotAllowed).allow(&allow.join(", ")))
+            }
+            Found::NotFound => Err(Refusal::new(Policy::Route, Reason::NoRoute)),
+        }
+    }
+
+    /// Step 11, and what precedes it: the header fields that go upstream, and the path and query if they change.
+    fn outgoing<'g, P: Platform>(
+        &self,
+        platform: &P,
+        context: &mut Context<'g>,
+        policies: &'g Policies,
+    ) -> Result<(HeaderMap, Option<crate::policy::transform::Target<'g>>), Refusal> {
+        let mut headers = context.headers.clone();
+        let upgrade = hop_by_hop::upgrade(&context.method, &headers);
+        if upgrade == Upgrade::Other {
+            return Err(context.refused(Refusal::new(Policy::Forward, Reason::UpgradeRefused)));
+        }
+        hop_by_hop::remove(&mut headers);
+        if upgrade == Upgrade::WebSocket {
+            hop_by_hop::ask_for_websocket(&mut headers);
+        }
+        if let Some(auth) = &policies.auth {
+            auth.strip_credentials(&mut headers);
+        }
+        let target = match &policies.request {
+            Some(transform) => transform.apply(platform, context, &mut headers)?,
+            None => None,
+        };
+        Ok((headers, target))
+    }
+
+    /// Step 15: what every response carries, errors too.
+    fn finish<'g>(&'g self, context: &mut Context<'g>, headers: &mut HeaderMap) {
+        if context.route.is_none()
+            && let Some(cors) = &self.default_cors
+        {
+            cors.remember(context);
+        }
+        context.cors.apply(headers);
+        if let Some(standing) = &context.rate {
+            standing.apply(headers);
+        }
+        if let Some(security) = context.route.and_then(|route| route.policies.security_headers.as_ref()) {
+            security.apply(headers, context.secure);
+        }
+        if let Ok(id) = HeaderValue::from_str(&context.id) {
+            headers.insert(X_REQUEST_ID, id);
+        }
+    }
+
+    fn health<S>(&self) -> Response<Body<S>> {
+        let health = serde_json::json!({ "status": "ok", "version": crate::VERSION, "config": self.hash.to_string() });
+        let mut response = Response::new(Body::from(health.to_string()));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+
+    /// The gateway's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The hash of the configuration, as it shows in logs and on the health route.
+    pub fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    /// The routes, in the order of the configuration.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+}
+
+/// Step 1: one canonical path, one host.
+fn normalise(context: &mut Context<'_>, version: Version) -> Result<route::Ambiguities, Refusal> {
+    // RFC 9112 §3.2: exactly one Host, and only a request before 1.1 may lack it
+    let hosts = context.headers.get_all(HOST).iter().count();
+    if hosts > 1 {
+        let refusal = Refusal::new(Policy::Path, Reason::RequestMalformed).detail("Host is given twice.");
+        return Err(context.refused(refusal));
+    }
+    if version == Version::HTTP_11 && context.authority().is_none() {
+        return Err(context.refused(Refusal::new(Policy::Path, Reason::HostMissing)));
+    }
+    match route::canonical(context.uri.path()) {
+        Ok(canonical) => {
+            let ambiguities = canonical.ambiguities;
+            let rewritten = match canonical.path {
+                std::borrow::Cow::Borrowed(_) => None,
+                std::borrow::Cow::Owned(path) => Some(path),
+            };
+            context.canonical = rewritten;
+            Ok(ambiguities)
+        }
+        Err(error) => {
+            let refusal = Refusal::new(Policy::Path, Reason::PathMalformed).detail(error.to_string());
+            Err(context.refused(refusal))
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Signature checks in pure Rust, for platforms that have nothing faster.
+
+use hmac::Mac;
+use p256::ecdsa::signature::Verifier;
+
+use super::{Algorithm, Key, KeyMaterial};
+
+/// Whether `signature` is `key`'s signature of `message` under `algorithm`.
+///
+/// `false` for every doubt: an algorithm that does not fit the key, a wrong length, an ECDSA signature in DER (RFC 7518
+/// §3.4 wants `r || s`), numbers out of range. Never panics. HMACs are compared in constant time; for the others
+/// nothing is secret.
+pub fn verify_pure(algorithm: Algorithm, key: &Key, message: &[u8], signature: &[u8]) -> bool {
+    if !key.fits(algorithm) {
+        return false;
+    }
+    match (algorithm, key.material()) {
+        (Algorithm::HS256, KeyMaterial::Hmac(key)) => {
+            key.ready.clone().chain_update(message).verify_slice(signature).is_ok()
+        }
+        (Algorithm::RS256, KeyMaterial::Rsa(key)) => rsa::pkcs1v15::Signature::try_from(signature)
+            .is_ok_and(|signature| key.pkcs1v15.verify(message, &signature).is_ok()),
+        (Algorithm::PS256, KeyMaterial::Rsa(key)) => rsa::pss::Signature::try_from(signature)
+            .is_ok_and(|signature| key.pss.verify(message, &signature).is_ok()),
+        (Algorithm::ES256, KeyMaterial::P256(key)) => p256::ecdsa::Signature::from_slice(signature)
+            .is_ok_and(|signature| key.parsed.verify(message, &signature).is_ok()),
+        (Algorithm::ES384, KeyMaterial::P384(key)) => p384::ecdsa::Signature::from_slice(signature)
+            .is_ok_and(|signature| key.parsed.verify(message, &signature).is_ok()),
+        (Algorithm::EdDSA, KeyMaterial::Ed25519(key)) => ed25519_compact::Signature::from_slice(signature)
+            .is_ok_and(|signature| key.parsed.verify(message, &signature).is_ok()),
+        // spelled out, so that a new algorithm cannot be forgotten here
+        (
+            Algorithm::HS256
+            | Algorithm::RS256
+            | Algorithm::PS256
+            | Algorithm::ES256
+            | Algorithm::ES384
+            | Algorithm::EdDSA,
+            _,
+        ) => false,
+    }
+}

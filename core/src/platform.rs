@@ -1,0 +1,152 @@
+//! The only seam between Portico and the machine it runs on.
+//!
+//! Core decides; a platform does. Everything core needs from outside is a method here, so that the same decisions
+//! are made on every runtime and so that a simulated platform ([`sim`](crate::sim)) can stand in for any of them.
+//!
+//! The trait has no `Send`, no `'static` and no supertraits: Workers' futures are not `Send`, hyper's must be. As core
+//! is generic over the platform and never boxes or spawns a future, the compiler works out which one it is.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+
+use crate::body::Body;
+use crate::jwt;
+use crate::limit::{Quota, Verdict};
+
+/// What a runtime gives to core.
+#[expect(async_fn_in_trait, reason = "whether a future is Send is the platform's affair, see the module's documentation")]
+pub trait Platform {
+    /// The runtime's own body stream, handed on untouched.
+    type Stream;
+
+    /// Sends `request` upstream and returns the response as soon as its head is there.
+    ///
+    /// The URI is absolute. `timeout` bounds the time until the response's head. Redirects are not followed and bodies
+    /// are not decoded. A response 101 carries whatever the platform needs to join the two connections in its
+    /// extensions.
+    async fn fetch(
+        &self,
+        request: Request<Body<Self::Stream>>,
+        timeout: Duration,
+    ) -> Result<Response<Body<Self::Stream>>, FetchError>;
+
+    /// Reads a whole stream into memory, at most `limit` bytes.
+    async fn collect(&self, stream: Self::Stream, limit: u64) -> Result<Bytes, CollectError>;
+
+    /// The same stream, which fails once more than `limit` bytes came through. A [`fetch`](Self::fetch) that sends it
+    /// then returns [`FetchError::RequestTooLarge`].
+    fn bounded(&self, stream: Self::Stream, limit: u64) -> Self::Stream;
+
+    /// Waits. Only between attempts to reach an upstream, never on the hot path.
+    async fn sleep(&self, duration: Duration);
+
+    /// The time since the Unix epoch. May stand still while core computes (Workers), may go back (a corrected clock).
+    fn now(&self) -> Timestamp;
+
+    /// 128 random bits, unpredictable to clients: request ids and trace ids are made of them.
+    fn random(&self) -> u128;
+
+    /// One atomic load-decide-save of the limit named `key`, see [`limit`](crate::limit).
+    async fn rate_limit(&self, key: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError>;
+
+    /// A secret by name, `None` when the platform has none of that name.
+    fn secret(&self, name: &str) -> Option<String>;
+
+    /// Whether `signature` is `key`'s signature of `message`.
+    ///
+    /// Platforms with something faster than pure Rust (ring, WebCrypto) override this. It must never panic and must
+    /// say `false` whenever in doubt.
+    async fn verify(&self, algorithm: jwt::Algorithm, key: &jwt::Key, message: &[u8], signature: &[u8]) -> bool {
+        jwt::verify_pure(algorithm, key, message, signature)
+    }
+}
+
+/// What the platform tells about the connection that a request came in on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// The address of whoever opened the connection: a client, or a proxy in front of us.
+    pub address: IpAddr,
+    /// Whether the connection was encrypted (`https`), as the platform saw it.
+    pub secure: bool,
+}
+
+/// Microseconds since the Unix epoch.
+///
+/// Microseconds because every store must hold and compare them exactly: they stay below 2^53 until the year 2255, and
+/// Redis scripts and JavaScript count in doubles.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// From microseconds since the Unix epoch.
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// From whole seconds since the Unix epoch.
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1_000_000))
+    }
+
+    /// Microseconds since the Unix epoch.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch, rounded down (RFC 7519 NumericDate).
+    pub const fn as_secs(self) -> u64 {
+        self.0 / 1_000_000
+    }
+
+    /// The time from `earlier` to `self`, zero when the clock went back.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl std::ops::Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)))
+    }
+}
+
+/// Why an upstream gave no response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// No connection: refused, unreachable, unknown name, TLS failure. The request was not sent.
+    #[error("the upstream could not be reached")]
+    Connect,
+    /// No response head within the timeout.
+    #[error("the upstream did not answer in time")]
+    Timeout,
+    /// The connection broke after (part of) the request was sent, or the answer was not HTTP.
+    #[error("the upstream broke off")]
+    Reset,
+    /// The request's body grew over the bound given to [`Platform::bounded`].
+    #[error("the request body is too large")]
+    RequestTooLarge,
+    /// The client broke off while its body was being sent.
+    #[error("the client broke off")]
+    ClientGone,
+}
+
+/// Why a body could not be collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CollectError {
+    /// More than the limit.
+    #[error("the body is too large")]
+    TooLarge,
+    /// The stream ended before its end.
+    #[error("the body broke off")]
+    Broken,
+}
+
+/// Why a store gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the store is unavailable")]
+pub struct StoreError;

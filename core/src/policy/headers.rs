@@ -1,0 +1,95 @@
+//! Changes to header fields: removed, then set, then added.
+
+use std::collections::BTreeMap;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::RouteScope;
+use crate::config::{Compiler, Pointer, wire};
+use crate::template::{Place, Template, Values};
+
+/// Compiled changes.
+#[derive(Debug, Default)]
+pub struct HeaderEdit {
+    remove: Vec<HeaderName>,
+    set: Vec<(HeaderName, Template)>,
+    add: Vec<(HeaderName, Template)>,
+}
+
+/// Fields that belong to the connection or to the message's framing: nobody may set them by hand.
+const RESERVED: [&str; 9] = [
+    "connection", "content-length", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+];
+
+impl HeaderEdit {
+    pub(crate) fn compile(
+        wire: &wire::HeaderEdit,
+        at: &Pointer,
+        scope: &RouteScope<'_>,
+        compiler: &mut Compiler<'_>,
+    ) -> Self {
+        Self {
+            remove: compiler.header_names(&wire.remove, &at.child_key("remove")),
+            set: templates(&wire.set, &at.child_key("set"), scope, compiler),
+            add: templates(&wire.add, &at.child_key("add"), scope, compiler),
+        }
+    }
+
+    /// Fields that are only set, written directly at `at`.
+    pub(crate) fn compile_fields(
+        fields: &BTreeMap<String, String>,
+        at: &Pointer,
+        scope: &RouteScope<'_>,
+        compiler: &mut Compiler<'_>,
+    ) -> Self {
+        Self { set: templates(fields, at, scope, compiler), ..Self::default() }
+    }
+
+    /// Makes the changes. A value that the request lacks, or that cannot stand in a header, leaves its field out; what came
+    /// from outside under a name that is set never stays.
+    pub fn apply(&self, headers: &mut HeaderMap, values: &impl Values) {
+        for name in &self.remove {
+            headers.remove(name);
+        }
+        for (name, template) in &self.set {
+            match value(template, values) {
+                Some(value) => headers.insert(name, value),
+                None => headers.remove(name),
+            };
+        }
+        for (name, template) in &self.add {
+            if let Some(value) = value(template, values) {
+                headers.append(name, value);
+            }
+        }
+    }
+
+    /// Whether there is nothing to change.
+    pub fn is_empty(&self) -> bool {
+        self.remove.is_empty() && self.set.is_empty() && self.add.is_empty()
+    }
+}
+
+fn templates(
+    fields: &BTreeMap<String, String>,
+    at: &Pointer,
+    scope: &RouteScope<'_>,
+    compiler: &mut Compiler<'_>,
+) -> Vec<(HeaderName, Template)> {
+    let mut compiled = Vec::with_capacity(fields.len());
+    for (name, text) in fields {
+        let at = at.child_key(name);
+        let Some(name) = compiler.header_name(name, &at) else { continue };
+        if RESERVED.contains(&name.as_str()) {
+            compiler.error(&at, format!("`{name}` is part of HTTP's framing and cannot be set"));
+        }
+        compiler.warn_of_literal_secret(name.as_str(), text, &at);
+        compiled.extend(compiler.template(text, &at, scope).map(|template| (name, template)));
+    }
+    compiled
+}
+
+fn value(template: &Template, values: &impl Values) -> Option<HeaderValue> {
+    let text = template.render(values, Place::Text).ok()?;
+    HeaderValue::from_str(&text).ok()
+}

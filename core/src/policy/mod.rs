@@ -1,0 +1,113 @@
+//! The policies, one file each: what its configuration means, its compiled form, what it does to a request and to a
+//! response. Their order is fixed in [`Gateway::handle`](crate::Gateway::handle).
+
+pub mod auth;
+pub mod body_limit;
+pub mod cors;
+pub mod headers;
+pub mod identity;
+pub mod ip;
+pub mod rate_limit;
+pub mod security_headers;
+pub mod transform;
+
+use crate::config::{Compiler, Pointer, wire};
+use crate::context::Mode;
+
+/// Everything that is asked of a route's requests and done to them. `None` is a policy that is not switched on.
+#[derive(Debug, Default)]
+pub struct Policies {
+    /// Cross-origin requests from browsers.
+    pub cors: Option<cors::Cors>,
+    /// Which client addresses may pass.
+    pub ip: Option<ip::Ip>,
+    /// The largest request body.
+    pub body_limit: Option<body_limit::BodyLimit>,
+    /// How many requests may pass.
+    pub rate_limit: Option<rate_limit::RateLimit>,
+    /// Who may call.
+    pub auth: Option<auth::Auth>,
+    /// What is changed before a request goes upstream.
+    pub request: Option<transform::RequestTransform>,
+    /// What is changed before a response goes to the client.
+    pub response: Option<transform::ResponseTransform>,
+    /// Headers that make browsers careful.
+    pub security_headers: Option<security_headers::SecurityHeaders>,
+}
+
+/// What a route's policies must know of the route to be compiled.
+#[derive(Debug)]
+pub(crate) struct RouteScope<'a> {
+    /// The route's name.
+    pub(crate) name: &'a str,
+    /// The methods it serves; empty for any.
+    pub(crate) methods: &'a [http::Method],
+    /// The parameters of its path.
+    pub(crate) parameters: &'a [String],
+    /// Whether the route authenticates, so that there may be a consumer.
+    pub(crate) has_consumer: bool,
+    /// Whether one of the identities it accepts carries claims.
+    pub(crate) has_claims: bool,
+}
+
+impl Policies {
+    /// Compiles a route's policies. `at` is where each of them stands: on the route, or in the defaults.
+    pub(crate) fn compile(
+        wire: &wire::Policies,
+        at: &PolicyPointers<'_>,
+        scope: &RouteScope<'_>,
+        compiler: &mut Compiler<'_>,
+    ) -> Self {
+        // the API keys' headers belong into the preflight's answer, so auth comes first
+        let auth = on(&wire.auth).and_then(|wire| auth::Auth::compile(wire, &at.of("auth"), compiler));
+        let credential_headers: Vec<_> = auth.iter().flat_map(auth::Auth::headers).collect();
+        Self {
+            cors: on(&wire.cors)
+                .and_then(|wire| cors::Cors::compile(wire, &at.of("cors"), scope, &credential_headers, compiler)),
+            ip: on(&wire.ip).and_then(|wire| ip::Ip::compile(wire, &at.of("ip"), compiler)),
+            body_limit: on(&wire.body_limit)
+                .and_then(|wire| body_limit::BodyLimit::compile(wire, &at.of("body_limit"), compiler)),
+            rate_limit: on(&wire.rate_limit)
+                .and_then(|wire| rate_limit::RateLimit::compile(wire, &at.of("rate_limit"), scope, compiler)),
+            auth,
+            request: on(&wire.request)
+                .and_then(|wire| transform::RequestTransform::compile(wire, &at.of("request"), scope, compiler)),
+            response: on(&wire.response)
+                .and_then(|wire| transform::ResponseTransform::compile(wire, &at.of("response"), scope, compiler)),
+            security_headers: on(&wire.security_headers).and_then(|wire| {
+                security_headers::SecurityHeaders::compile(wire, &at.of("security_headers"), compiler)
+            }),
+        }
+    }
+}
+
+/// Where a route's policies are written: each stands on the route itself, or in the defaults.
+pub(crate) struct PolicyPointers<'a> {
+    pub(crate) route: &'a Pointer,
+    pub(crate) defaults: &'a Pointer,
+    /// Names of the policies that the route itself sets.
+    pub(crate) own: &'a [String],
+}
+
+impl PolicyPointers<'_> {
+    fn of(&self, policy: &str) -> Pointer {
+        let own = self.own.iter().any(|name| name == policy);
+        if own { self.route.child_key(policy) } else { self.defaults.child_key(policy) }
+    }
+}
+
+fn on<T>(setting: &Option<wire::Setting<T>>) -> Option<&T> {
+    match setting {
+        Some(wire::Setting::On(value)) => Some(value),
+        Some(wire::Setting::Off) | None => None,
+    }
+}
+
+/// The mode of a policy that may be switched off by it.
+pub(crate) fn mode(wire: wire::Mode) -> Option<Mode> {
+    match wire {
+        wire::Mode::Enforce => Some(Mode::Enforce),
+        wire::Mode::Observe => Some(Mode::Observe),
+        wire::Mode::Off => None,
+    }
+}

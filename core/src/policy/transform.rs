@@ -1,0 +1,162 @@
+//! What is changed before a request goes upstream, and before a response goes to the client.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use http::HeaderMap;
+
+use super::RouteScope;
+use super::headers::HeaderEdit;
+use crate::config::{Compiler, Pointer, wire};
+use crate::context::{Context, Mode, RequestValues};
+use crate::decision::{Policy, Reason};
+use crate::error::Refusal;
+use crate::platform::Platform;
+use crate::route::{self, encode_query};
+use crate::template::{Place, Template, Values};
+
+/// Compiled changes to a request.
+#[derive(Debug)]
+pub struct RequestTransform {
+    path: Option<Template>,
+    query: QueryEdit,
+    headers: HeaderEdit,
+    mode: Mode,
+}
+
+#[derive(Debug, Default)]
+struct QueryEdit {
+    remove: Vec<String>,
+    set: Vec<(String, Template)>,
+}
+
+/// A request's path and query as they go upstream.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// The path.
+    pub path: Cow<'a, str>,
+    /// The query, without its question mark.
+    pub query: Option<Cow<'a, str>>,
+}
+
+impl RequestTransform {
+    pub(crate) fn compile(
+        wire: &wire::RequestTransform,
+        at: &Pointer,
+        scope: &RouteScope<'_>,
+        compiler: &mut Compiler<'_>,
+    ) -> Option<Self> {
+        let mode = super::mode(wire.mode)?;
+        let path = wire.path.as_ref().and_then(|text| {
+            let at = at.child_key("path");
+            if !text.starts_with('/') {
+                compiler.error(&at, "the upstream's path must start with /");
+            }
+            if text.contains(['?', '#']) {
+                compiler.error(&at, "a path holds no query or fragment").help("use `query: { set: … }`");
+            }
+            compiler.template(text, &at, scope)
+        });
+        let query_at = at.child_key("query").child_key("set");
+        let set = wire
+            .query
+            .set
+            .iter()
+            .filter_map(|(key, text)| Some((key.clone(), compiler.template(text, &query_at.child_key(key), scope)?)))
+            .collect();
+        let query = QueryEdit { remove: wire.query.remove.clone(), set };
+        let headers = HeaderEdit::compile(&wire.headers, &at.child_key("headers"), scope, compiler);
+        Some(Self { path, query, headers, mode })
+    }
+
+    /// Step 11 of a request's life: the headers in place, and the path and query to go upstream.
+    pub fn apply<P: Platform>(
+        &self,
+        platform: &P,
+        context: &mut Context<'_>,
+        headers: &mut HeaderMap,
+    ) -> Result<Option<Target<'_>>, Refusal> {
+        let values = RequestValues { context: &*context, platform };
+        let path = match self.path.as_ref().map(|template| template.render(&values, Place::Path)).transpose() {
+            Ok(path) => path,
+            Err(missing) => {
+                let refusal = Refusal::new(Policy::Request, Reason::TemplateValueMissing)
+                    .detail(format!("The request has no {}.", missing.name()));
+                context.refuse(refusal, self.mode)?;
+                return Ok(None);
+            }
+        };
+        // a value may have brought dot segments or worse: what goes upstream is exactly as plain as what came in
+        if let Some(path) = &path {
+            let plain = route::canonical(path).is_ok_and(|canonical| canonical.path == path.as_ref());
+            if !plain {
+                context.refuse(Refusal::new(Policy::Request, Reason::TemplateValueUnsafe), self.mode)?;
+                return Ok(None);
+            }
+        }
+        if self.mode == Mode::Observe {
+            context.allow(Policy::Request, Reason::Transformed, "");
+            return Ok(None);
+        }
+        let query = self.query.apply(context.uri.query(), &values);
+        self.headers.apply(headers, &values);
+        let path = path.unwrap_or_else(|| Cow::Owned(context.path().to_owned()));
+        context.allow(Policy::Request, Reason::Transformed, "");
+        Ok(Some(Target { path, query: query.map(Cow::Owned) }))
+    }
+}
+
+impl QueryEdit {
+    fn apply(&self, query: Option<&str>, values: &impl Values) -> Option<String> {
+        if self.remove.is_empty() && self.set.is_empty() {
+            return query.map(ToOwned::to_owned);
+        }
+        let mut edited = String::with_capacity(query.map_or(0, str::len));
+        let dropped = |pair: &str| {
+            let key = pair.split_once('=').map_or(pair, |(key, _)| key);
+            let key = route::decode_query(key);
+            let mut names = self.remove.iter().chain(self.set.iter().map(|(key, _)| key));
+            key.is_some_and(|key| names.any(|name| *name == key))
+        };
+        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty() && !dropped(pair)) {
+            let separator = if edited.is_empty() { "" } else { "&" };
+            let _ = write!(edited, "{separator}{pair}");
+        }
+        for (key, template) in &self.set {
+            if let Ok(value) = template.render(values, Place::Query) {
+                let separator = if edited.is_empty() { "" } else { "&" };
+                let literal = template.as_literal().map(encode_query);
+                let _ = write!(edited, "{separator}{}={}", encode_query(key), literal.unwrap_or(value));
+            }
+        }
+        (!edited.is_empty()).then_some(edited)
+    }
+}
+
+/// Compiled changes to a response.
+#[derive(Debug)]
+pub struct ResponseTransform {
+    headers: HeaderEdit,
+    mode: Mode,
+}
+
+impl ResponseTransform {
+    pub(crate) fn compile(
+        wire: &wire::ResponseTransform,
+        at: &Pointer,
+        scope: &RouteScope<'_>,
+        compiler: &mut Compiler<'_>,
+    ) -> Option<Self> {
+        let mode = super::mode(wire.mode)?;
+        let headers = HeaderEdit::compile(&wire.headers, &at.child_key("headers"), scope, compiler);
+        Some(Self { headers, mode })
+    }
+
+    /// Step 13 of a request's life.
+    pub fn apply<P: Platform>(&self, platform: &P, context: &mut Context<'_>, headers: &mut HeaderMap) {
+        if self.mode == Mode::Enforce {
+            self.headers.apply(headers, &RequestValues { context: &*context, platform });
+        }
+        context.allow(Policy::Response, Reason::Transformed, "");
+    }
+}

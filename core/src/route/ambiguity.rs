@@ -1,0 +1,199 @@
+//! Paths that two servers can read differently, even in their canonical spelling.
+
+use std::fmt;
+
+use super::path::hex_byte;
+
+/// One way in which the server behind us could read a path differently from us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ambiguity {
+    /// `%2F`: data to us, a separator to a server that decodes before it splits.
+    EncodedSlash,
+    /// `\` or `%5C`: a separator to some servers, mostly on Windows, and to every browser.
+    Backslash,
+    /// `%00`: the end of the path to whatever is written in C.
+    EncodedNul,
+    /// Another control character in percent-encoding: line breaks end up in logs and headers.
+    EncodedControl,
+    /// A dot segment that appeared only after decoding, as `%2e%2e`: resolved by us, not by a server that decodes late.
+    EncodedDotSegment,
+    /// `..;x`: a path parameter on a dot segment, which Java servlet containers drop before they resolve the dots.
+    DotSegmentParameter,
+    /// `//`: servers that merge slashes see another path than we authorised.
+    EmptySegment,
+    /// `%252F` and the like: one of the above to a server that decodes twice.
+    DoubleEncoding,
+    /// `%C0%AF`: an ASCII character in more bytes than UTF-8 allows (RFC 3629 §3), decoded by careless servers.
+    OverlongUtf8,
+}
+
+impl Ambiguity {
+    const ALL: [Self; 9] = [
+        Self::EncodedSlash,
+        Self::Backslash,
+        Self::EncodedNul,
+        Self::EncodedControl,
+        Self::EncodedDotSegment,
+        Self::DotSegmentParameter,
+        Self::EmptySegment,
+        Self::DoubleEncoding,
+        Self::OverlongUtf8,
+    ];
+
+    const fn bit(self) -> u16 {
+        1 << self as u16
+    }
+}
+
+impl fmt::Display for Ambiguity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EncodedSlash => "encoded slash (%2F)",
+            Self::Backslash => "backslash",
+            Self::EncodedNul => "encoded NUL (%00)",
+            Self::EncodedControl => "encoded control character",
+            Self::EncodedDotSegment => "dot segment in percent-encoding",
+            Self::DotSegmentParameter => "path parameter on a dot segment (..;)",
+            Self::EmptySegment => "empty segment (//)",
+            Self::DoubleEncoding => "double percent-encoding",
+            Self::OverlongUtf8 => "overlong UTF-8",
+        })
+    }
+}
+
+/// A set of [`Ambiguity`]; prints as a list, nothing when empty.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ambiguities(u16);
+
+impl Ambiguities {
+    /// The path has one reading.
+    pub const NONE: Self = Self(0);
+
+    /// Whether the path has one reading.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether `ambiguity` is in the set.
+    pub const fn contains(self, ambiguity: Ambiguity) -> bool {
+        self.0 & ambiguity.bit() != 0
+    }
+
+    /// The members, in the order of their declaration.
+    pub fn iter(self) -> impl Iterator<Item = Ambiguity> {
+        Ambiguity::ALL.into_iter().filter(move |ambiguity| self.contains(*ambiguity))
+    }
+}
+
+impl std::ops::BitOrAssign<Ambiguity> for Ambiguities {
+    fn bitor_assign(&mut self, ambiguity: Ambiguity) {
+        self.0 |= ambiguity.bit();
+    }
+}
+
+impl std::ops::BitOrAssign for Ambiguities {
+    fn bitor_assign(&mut self, others: Self) {
+        self.0 |= others.0;
+    }
+}
+
+impl fmt::Display for Ambiguities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, ambiguity) in self.iter().enumerate() {
+            let separator = if position == 0 { "" } else { ", " };
+            write!(f, "{separator}{ambiguity}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Ambiguities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+/// Collects what is ambiguous in a path as it is written.
+pub(super) fn scan(path: &str) -> Ambiguities {
+    let mut found = Ambiguities::NONE;
+    let mut segments = path.strip_prefix('/').unwrap_or(path).split('/').peekable();
+    while let Some(segment) = segments.next() {
+        if segment.is_empty() && segments.peek().is_some() {
+            found |= Ambiguity::EmptySegment;
+        }
+        scan_characters(segment, &mut found);
+        scan_dots(segment, &mut found);
+    }
+    found
+}
+
+fn scan_characters(segment: &str, found: &mut Ambiguities) {
+    let mut previous = 0;
+    for Decoded { byte, depth } in decode_fully(segment) {
+        let once = match byte {
+            b'/' => Some(Ambiguity::EncodedSlash),
+            b'\\' => Some(Ambiguity::Backslash),
+            0 => Some(Ambiguity::EncodedNul),
+            1..0x20 | 0x7f => Some(Ambiguity::EncodedControl),
+            _ => None,
+        };
+        if let Some(once) = once {
+            *found |= if depth > 1 { Ambiguity::DoubleEncoding } else { once };
+        }
+        // the lead bytes whose sequences could be shorter, RFC 3629 §4
+        if matches!((previous, byte), (0xC0 | 0xC1, 0x80..=0xBF) | (0xE0, 0x80..=0x9F) | (0xF0, 0x80..=0x8F)) {
+            *found |= Ambiguity::OverlongUtf8;
+        }
+        previous = byte;
+    }
+}
+
+fn scan_dots(segment: &str, found: &mut Ambiguities) {
+    let mut dots = 0;
+    let mut deepest = 0;
+    for Decoded { byte, depth } in decode_fully(segment) {
+        match byte {
+            b'.' if dots < 2 => dots += 1,
+            b';' if dots > 0 => {
+                *found |= Ambiguity::DotSegmentParameter;
+                if deepest.max(depth) > 1 {
+                    *found |= Ambiguity::DoubleEncoding;
+                }
+                return;
+            }
+            _ => return,
+        }
+        deepest = deepest.max(depth);
+    }
+    if dots > 0 {
+        match deepest {
+            0 => {}
+            1 => *found |= Ambiguity::EncodedDotSegment,
+            _ => *found |= Ambiguity::DoubleEncoding,
+        }
+    }
+}
+
+/// A byte of a path, and how many times one has to percent-decode to get at it: 0 as written.
+struct Decoded {
+    byte: u8,
+    depth: u32,
+}
+
+/// Decodes until nothing is left to decode: `%25252F` is a slash at depth 3.
+fn decode_fully(segment: &str) -> impl Iterator<Item = Decoded> {
+    let mut rest = segment.as_bytes();
+    std::iter::from_fn(move || {
+        let (&byte, tail) = rest.split_first()?;
+        let mut decoded = Decoded { byte, depth: 0 };
+        rest = tail;
+        while decoded.byte == b'%'
+            && let [high, low, tail @ ..] = rest
+            && let Some(byte) = hex_byte(*high, *low)
+        {
+            decoded = Decoded { byte, depth: decoded.depth + 1 };
+            rest = tail;
+        }
+        Some(decoded)
+    })
+}
