@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Method, StatusCode, Uri};
 
+use crate::config::Hash;
 use crate::context::{Context, Principal, Trace};
 use crate::decision::Decision;
 use crate::platform::Timestamp;
@@ -44,10 +45,12 @@ pub struct Record {
     pub status: StatusCode,
     /// What each step decided.
     pub decisions: Vec<Decision>,
+    /// The configuration that decided it.
+    pub config: Hash,
 }
 
 impl Record {
-    pub(crate) fn new(context: Context<'_>, status: StatusCode) -> Self {
+    pub(crate) fn new(context: Context<'_>, status: StatusCode, config: Hash) -> Self {
         Self {
             received: context.received,
             trace: context.trace,
@@ -61,6 +64,7 @@ impl Record {
             principal: context.principal,
             status,
             decisions: context.decisions,
+            config,
         }
     }
 }

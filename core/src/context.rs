@@ -76,6 +76,8 @@ pub struct Context<'g> {
     pub headers: HeaderMap,
     /// The canonical path, where it differs from the path as it came.
     pub canonical: Option<String>,
+    /// The ways in which the path could be read differently. None, unless the route allows them.
+    pub ambiguities: route::Ambiguities,
     /// The route that serves the request.
     pub route: Option<&'g Route>,
     /// The route's path parameters, as ranges of the canonical path.
@@ -114,6 +116,7 @@ impl<'g> Context<'g> {
             uri: head.uri,
             headers: head.headers,
             canonical: None,
+            ambiguities: route::Ambiguities::NONE,
             route: None,
             params: Vec::new(),
             principal: None,

@@ -81,7 +81,7 @@ impl Gateway {
             Err(refusal) => refusal.response(&context.id),
         };
         self.finish(&mut context, response.headers_mut());
-        let after = After { record: Record::new(context, response.status()) };
+        let after = After { record: Record::new(context, response.status(), self.hash) };
         (response, after)
     }
 
@@ -93,13 +93,13 @@ impl Gateway {
         version: Version,
         body: Body<P::Stream>,
     ) -> Result<Response<Body<P::Stream>>, Refusal> {
-        let ambiguities = normalise(context, version)?;
+        normalise(context, version)?;
         if context.path() == HEALTH_PATH && matches!(context.method, Method::GET | Method::HEAD) {
             return Ok(self.health());
         }
 
         let preflight = cors::preflight_method(context);
-        let route = self.route(context, preflight.as_ref(), ambiguities)?;
+        let route = self.route(context, preflight.as_ref())?;
         let policies = &route.policies;
 
         if let Some(cors) = &policies.cors {
@@ -148,16 +148,17 @@ impl Gateway {
         &'g self,
         context: &mut Context<'g>,
         preflight: Option<&Method>,
-        ambiguities: route::Ambiguities,
     ) -> Result<&'g Route, Refusal> {
-        let found = preflight.and_then(|method| self.find(context, method).ok().filter(|route| route.policies.cors.is_some()));
+        let answers = |route: &&Route| route.policies.cors.as_ref().is_some_and(cors::Cors::answers_preflights);
+        let found = preflight.and_then(|method| self.find(context, method).ok().filter(answers));
         let found = match found {
             Some(route) => Ok(route),
             None => self.find(context, &context.method.clone()),
         };
         let refused = found.as_ref().map_or(true, |route| route.ambiguous_path == AmbiguousPath::Refuse);
-        if refused && !ambiguities.is_empty() {
-            let refusal = Refusal::new(Policy::Path, Reason::PathAmbiguous).detail(format!("It contains {ambiguities}."));
+        if refused && !context.ambiguities.is_empty() {
+            let detail = format!("It contains: {}.", context.ambiguities);
+            let refusal = Refusal::new(Policy::Path, Reason::PathAmbiguous).detail(detail);
             return Err(context.refused(refusal));
         }
         match found {
@@ -265,7 +266,7 @@ impl Gateway {
 }
 
 /// Step 1: one canonical path, one host.
-fn normalise(context: &mut Context<'_>, version: Version) -> Result<route::Ambiguities, Refusal> {
+fn normalise(context: &mut Context<'_>, version: Version) -> Result<(), Refusal> {
     // RFC 9112 §3.2: exactly one Host, and only a request before 1.1 may lack it
     let hosts = context.headers.get_all(HOST).iter().count();
     if hosts > 1 {
@@ -277,13 +278,13 @@ fn normalise(context: &mut Context<'_>, version: Version) -> Result<route::Ambig
     }
     match route::canonical(context.uri.path()) {
         Ok(canonical) => {
-            let ambiguities = canonical.ambiguities;
+            context.ambiguities = canonical.ambiguities;
             let rewritten = match canonical.path {
                 std::borrow::Cow::Borrowed(_) => None,
                 std::borrow::Cow::Owned(path) => Some(path),
             };
             context.canonical = rewritten;
-            Ok(ambiguities)
+            Ok(())
         }
         Err(error) => {
             let refusal = Refusal::new(Policy::Path, Reason::PathMalformed).detail(error.to_string());

@@ -321,17 +321,17 @@ impl Compiler<'_> {
         for variable in template.variables() {
             let lacking = match variable {
                 Variable::Path(name) if !scope.parameters.iter().any(|known| **known == **name) => {
-                    format!("the route's path has no parameter `{name}`")
+                    format!("its path has no parameter `{name}`")
                 }
-                Variable::Claim(_) if !scope.has_claims => "no identity of this route has claims".to_owned(),
-                Variable::Consumer if !scope.has_consumer => "this route does not authenticate anybody".to_owned(),
+                Variable::Claim(_) if !scope.has_claims => "none of its identities has claims".to_owned(),
+                Variable::Consumer if !scope.has_consumer => "it authenticates nobody".to_owned(),
                 _ => continue,
             };
             let help = match variable {
                 Variable::Path(name) => suggestion(name, scope.parameters.iter(), "parameters"),
                 _ => "add `auth` to the route's policies".to_owned(),
             };
-            self.error(at, format!("`${{{}}}` has no value: {lacking}", variable.name())).help(help);
+            self.error(at, format!("`${{{}}}` has no value on route `{}`: {lacking}", variable.name(), scope.name)).help(help);
         }
         Some(template)
     }

@@ -96,7 +96,12 @@ impl Findings {
         self.add(Severity::Warning, pointer.into(), message.into())
     }
 
+    /// A policy of the defaults is compiled for each route that takes it over; what is wrong with it is said once.
     fn add(&mut self, severity: Severity, pointer: Pointer, message: String) -> &mut Finding {
+        let same = |found: &Finding| found.pointer == pointer && found.message == message && found.severity == severity;
+        if let Some(known) = self.0.iter().position(same) {
+            return &mut self.0[known];
+        }
         self.0.push_mut(Finding { severity, pointer, part: Part::Value, message, help: None })
     }
 

@@ -95,9 +95,14 @@ impl Passes<'_> {
             way.pop();
             return self.skips.node(&way).leave_out() && !self.skips.is_gone();
         }
+        if let (What::UnknownKey { key, known }, Some((_, map))) = (&what, way.split_last())
+            && let Some(meant) = words::closest(key, known)
+        {
+            self.skips.node(map).mean(meant);
+        }
         let node = self.skips.node(&way);
         let follows = match what {
-            What::MissingKey(key) => node.has_key(key) || node.stand_ins().contains(&key),
+            What::MissingKey(key) => node.accounts_for(key),
             _ => node.is_disturbed(),
         };
         let progress = match what {

@@ -200,9 +200,7 @@ fn value_weight(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
         Value::String(text) => text.len(),
-        Value::Array(values) => {
-            values.capacity() * size_of::<Value>() + values.iter().map(value_weight).sum::<usize>()
-        }
+        Value::Array(values) => values.capacity() * size_of::<Value>() + values.iter().map(value_weight).sum::<usize>(),
         Value::Object(object) => object_weight(object),
     }
 }

@@ -20,8 +20,9 @@ pub fn verify_pure(algorithm: Algorithm, key: &Key, message: &[u8], signature: &
         }
         (Algorithm::RS256, KeyMaterial::Rsa(key)) => rsa::pkcs1v15::Signature::try_from(signature)
             .is_ok_and(|signature| key.pkcs1v15.verify(message, &signature).is_ok()),
-        (Algorithm::PS256, KeyMaterial::Rsa(key)) => rsa::pss::Signature::try_from(signature)
-            .is_ok_and(|signature| key.pss.verify(message, &signature).is_ok()),
+        (Algorithm::PS256, KeyMaterial::Rsa(key)) => {
+            rsa::pss::Signature::try_from(signature).is_ok_and(|signature| key.pss.verify(message, &signature).is_ok())
+        }
         (Algorithm::ES256, KeyMaterial::P256(key)) => p256::ecdsa::Signature::from_slice(signature)
             .is_ok_and(|signature| key.parsed.verify(message, &signature).is_ok()),
         (Algorithm::ES384, KeyMaterial::P384(key)) => p384::ecdsa::Signature::from_slice(signature)

@@ -153,7 +153,7 @@ impl Auth {
 
     /// What was meant for the gateway is not sent on, unless the configuration says so.
     pub fn strip_credentials(&self, headers: &mut HeaderMap) {
-        if self.forward_credentials {
+        if self.forward_credentials || self.mode == Mode::Observe {
             return;
         }
         for identity in &self.any_of {

@@ -121,6 +121,11 @@ impl Cors {
         }
     }
 
+    /// Whether it answers preflights, which a policy that only observes does not.
+    pub fn answers_preflights(&self) -> bool {
+        self.mode == Mode::Enforce
+    }
+
     /// Answers a preflight for `method`. `None` when the policy only observes.
     pub fn preflight<'g, S>(&'g self, context: &mut Context<'g>, method: &Method) -> Option<Response<Body<S>>> {
         let origin = context.headers.get(ORIGIN).cloned()?;
@@ -140,7 +145,7 @@ impl Cors {
         });
         let permitted = self.allows(&origin) && self.methods.contains(method) && headers_allowed;
         self.record(context, permitted, if permitted { Reason::PreflightAllowed } else { Reason::PreflightRefused });
-        if self.mode == Mode::Observe {
+        if !self.answers_preflights() {
             return None;
         }
         context.cors = if permitted { Grant::Origin { cors: self, origin } } else { Grant::Vary };

@@ -78,7 +78,7 @@ impl RateLimit {
         };
         if let Some(needs) = needs {
             let help = "add `auth` with an identity that knows it, or limit `by: ip`";
-            compiler.error(&at.child_key("by"), format!("`{needs}` needs a caller who is known by then")).help(help);
+            compiler.error(&at.child_key("by"), format!("`{needs}` needs a caller who is known, and `{}` authenticates nobody", scope.name)).help(help);
         }
         let by_at = at.child_key("by");
         let (by, name) = match &wire.by {
@@ -118,19 +118,8 @@ impl RateLimit {
     /// Takes the request's cost from its bucket.
     pub async fn check<'g, P: Platform>(&'g self, platform: &P, context: &mut Context<'g>) -> Result<(), Refusal> {
         let key = self.key(context);
-        let verdict = match platform.rate_limit(&key, &self.quota, self.cost).await {
-            Ok(verdict) => verdict,
-            Err(_) => {
-                return match self.on_error {
-                    wire::OnError::Deny => {
-                        context.refuse(Refusal::new(Policy::RateLimit, Reason::StoreUnavailable), self.mode)
-                    }
-                    wire::OnError::Allow => {
-                        context.allow(Policy::RateLimit, Reason::StoreUnavailable, "on_error: allow");
-                        Ok(())
-                    }
-                };
-            }
+        let Ok(verdict) = platform.rate_limit(&key, &self.quota, self.cost).await else {
+            return self.without_store(context);
         };
         // a limit that only observes must not be felt: no headers either
         if self.mode == Mode::Enforce {
@@ -145,6 +134,16 @@ impl RateLimit {
             .detail(format!("Try again in {wait} s."))
             .retry_after(wait);
         context.refuse(refusal, self.mode)
+    }
+
+    fn without_store(&self, context: &mut Context<'_>) -> Result<(), Refusal> {
+        match self.on_error {
+            wire::OnError::Deny => context.refuse(Refusal::new(Policy::RateLimit, Reason::StoreUnavailable), self.mode),
+            wire::OnError::Allow => {
+                context.allow(Policy::RateLimit, Reason::StoreUnavailable, "on_error: allow");
+                Ok(())
+            }
+        }
     }
 
     fn key(&self, context: &Context<'_>) -> String {

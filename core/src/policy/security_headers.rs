@@ -37,7 +37,7 @@ impl SecurityHeaders {
         }
         let hsts = wire.hsts.as_deref().unwrap_or("365d");
         let seconds = compiler.check(&at.child_key("hsts"), units::duration(hsts))?.as_secs();
-        let hsts = (seconds > 0).then(|| HeaderValue::from_str(&format!("max-age={seconds}; includeSubDomains")).ok()).flatten();
+        let hsts = (seconds > 0).then(|| HeaderValue::from_str(&format!("max-age={seconds}")).ok()).flatten();
         Some(Self { fields, hsts, mode })
     }
 

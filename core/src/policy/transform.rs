@@ -86,9 +86,11 @@ impl RequestTransform {
                 return Ok(None);
             }
         };
-        // a value may have brought dot segments or worse: what goes upstream is exactly as plain as what came in
+        // a value may have brought dot segments or worse: what goes upstream is no more open to two readings than what came
         if let Some(path) = &path {
-            let plain = route::canonical(path).is_ok_and(|canonical| canonical.path == path.as_ref());
+            let plain = route::canonical(path).is_ok_and(|canonical| {
+                canonical.path == path.as_ref() && canonical.ambiguities.iter().all(|one| context.ambiguities.contains(one))
+            });
             if !plain {
                 context.refuse(Refusal::new(Policy::Request, Reason::TemplateValueUnsafe), self.mode)?;
                 return Ok(None);

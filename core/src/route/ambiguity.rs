@@ -91,12 +91,6 @@ impl std::ops::BitOrAssign<Ambiguity> for Ambiguities {
     }
 }
 
-impl std::ops::BitOrAssign for Ambiguities {
-    fn bitor_assign(&mut self, others: Self) {
-        self.0 |= others.0;
-    }
-}
-
 impl fmt::Display for Ambiguities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, ambiguity) in self.iter().enumerate() {
@@ -113,7 +107,7 @@ impl fmt::Debug for Ambiguities {
     }
 }
 
-/// Collects what is ambiguous in a path as it is written.
+/// Collects what is ambiguous in a path as it is written, before anything is decoded or resolved.
 pub(super) fn scan(path: &str) -> Ambiguities {
     let mut found = Ambiguities::NONE;
     let mut segments = path.strip_prefix('/').unwrap_or(path).split('/').peekable();
@@ -121,15 +115,22 @@ pub(super) fn scan(path: &str) -> Ambiguities {
         if segment.is_empty() && segments.peek().is_some() {
             found |= Ambiguity::EmptySegment;
         }
-        scan_characters(segment, &mut found);
-        scan_dots(segment, &mut found);
+        // only an encoded `%` leaves something to decode after decoding
+        if segment.contains("%25") {
+            let bytes = decode_fully(segment);
+            scan_characters(bytes.iter().copied(), &mut found);
+            scan_dots(bytes.into_iter(), &mut found);
+        } else {
+            scan_characters(decode_once(segment), &mut found);
+            scan_dots(decode_once(segment), &mut found);
+        }
     }
     found
 }
 
-fn scan_characters(segment: &str, found: &mut Ambiguities) {
+fn scan_characters(segment: impl Iterator<Item = Decoded>, found: &mut Ambiguities) {
     let mut previous = 0;
-    for Decoded { byte, depth } in decode_fully(segment) {
+    for Decoded { byte, depth } in segment {
         let once = match byte {
             b'/' => Some(Ambiguity::EncodedSlash),
             b'\\' => Some(Ambiguity::Backslash),
@@ -148,10 +149,10 @@ fn scan_characters(segment: &str, found: &mut Ambiguities) {
     }
 }
 
-fn scan_dots(segment: &str, found: &mut Ambiguities) {
+fn scan_dots(segment: impl Iterator<Item = Decoded>, found: &mut Ambiguities) {
     let mut dots = 0;
     let mut deepest = 0;
-    for Decoded { byte, depth } in decode_fully(segment) {
+    for Decoded { byte, depth } in segment {
         match byte {
             b'.' if dots < 2 => dots += 1,
             b';' if dots > 0 => {
@@ -175,25 +176,46 @@ fn scan_dots(segment: &str, found: &mut Ambiguities) {
 }
 
 /// A byte of a path, and how many times one has to percent-decode to get at it: 0 as written.
+#[derive(Debug, Clone, Copy)]
 struct Decoded {
     byte: u8,
     depth: u32,
 }
 
-/// Decodes until nothing is left to decode: `%25252F` is a slash at depth 3.
-fn decode_fully(segment: &str) -> impl Iterator<Item = Decoded> {
+fn decode_once(segment: &str) -> impl Iterator<Item = Decoded> {
     let mut rest = segment.as_bytes();
     std::iter::from_fn(move || {
-        let (&byte, tail) = rest.split_first()?;
-        let mut decoded = Decoded { byte, depth: 0 };
-        rest = tail;
-        while decoded.byte == b'%'
-            && let [high, low, tail @ ..] = rest
-            && let Some(byte) = hex_byte(*high, *low)
-        {
-            decoded = Decoded { byte, depth: decoded.depth + 1 };
-            rest = tail;
-        }
+        let decoded = match rest {
+            [b'%', high, low, tail @ ..] if let Some(byte) = hex_byte(*high, *low) => {
+                rest = tail;
+                Decoded { byte, depth: 1 }
+            }
+            [byte, tail @ ..] => {
+                rest = tail;
+                Decoded { byte: *byte, depth: 0 }
+            }
+            [] => return None,
+        };
         Some(decoded)
     })
+}
+
+/// Decodes until nothing is left to decode, in one pass: `%25252F` and `%25%2532F` are a slash at depth 3.
+///
+/// What it looks for (slashes, dots, control characters) is never part of another encoding, so whatever a server finds
+/// that decodes fewer times is still there in the end.
+fn decode_fully(segment: &str) -> Vec<Decoded> {
+    let mut out: Vec<Decoded> = Vec::with_capacity(segment.len());
+    for byte in segment.bytes() {
+        out.push(Decoded { byte, depth: 0 });
+        while let [.., percent, high, low] = out.as_slice()
+            && percent.byte == b'%'
+            && let Some(byte) = hex_byte(high.byte, low.byte)
+        {
+            let decoded = Decoded { byte, depth: 1 + percent.depth.max(high.depth).max(low.depth) };
+            out.truncate(out.len() - 3);
+            out.push(decoded);
+        }
+    }
+    out
 }

@@ -10,6 +10,8 @@ pub(super) struct Skips {
     gone: bool,
     /// Keys that are missing here and get a stand-in.
     stand_ins: Vec<&'static str>,
+    /// Keys that were probably meant by unknown ones.
+    meant: Vec<&'static str>,
     keys: BTreeMap<String, Self>,
     items: BTreeMap<usize, Self>,
 }
@@ -60,6 +62,16 @@ impl Skips {
             self.stand_ins.push(key);
         }
         new
+    }
+
+    /// Remembers that an unknown key here was probably meant to be `key`.
+    pub(super) fn mean(&mut self, key: &'static str) {
+        self.meant.push(key);
+    }
+
+    /// Whether that `key` is missing needs no saying: it is here and wrong, or misspelt, or was said to be missing.
+    pub(super) fn accounts_for(&self, key: &str) -> bool {
+        self.has_key(key) || self.meant.contains(&key) || self.stand_ins.contains(&key)
     }
 
     /// Whether whoever reads this node sees it changed: what is said about it then may be our own doing.

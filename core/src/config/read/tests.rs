@@ -223,11 +223,12 @@ fn all_missing_keys_and_nothing_that_follows_from_them() {
         [
             "error: nmae: unknown key \"nmae\" (did you mean \"name\"?)",
             "error: routes[0]: missing key `path`",
-            "error: routes[1].path: has no value, expected text",
-            "error: missing key `name`",
+            "error: routes[1].path: has no value, expected text (give it a value, or remove it)",
         ]
     );
     assert_eq!(read, Read { value: None, complete: false, shifted: false });
+    // It is there, misspelt.
+    assert_eq!(check(&json!({ "Name": "x" })).1, ["error: Name: unknown key \"Name\" (did you mean \"name\"?)"]);
 }
 
 #[test]
@@ -235,8 +236,9 @@ fn values_in_the_words_of_their_author() {
     for (changes, finding) in [
         (json!({ "cache": 5 }), "cache: expected a map, found the number 5"),
         (json!({ "cache": [] }), "cache: expected a map, found a list"),
-        (json!({ "cache": null }), "cache: has no value, expected a map"),
+        (json!({ "cache": null }), "cache: has no value, expected a map (give it a value, or remove it)"),
         (json!({ "cache": { "private": "yes" } }), "cache.private: expected true or false, found text \"yes\""),
+        (json!({ "cache": { "headers": "A" } }), "cache.headers: expected a list, found text \"A\" (write [\"A\"])"),
         (json!({ "cache": { "headers": {} } }), "cache.headers: expected a list, found a map"),
         (
             json!({ "cache": { "ttl": true } }),
@@ -259,7 +261,7 @@ fn values_in_the_words_of_their_author() {
         (json!(5_000_000_000_u64), "expected a whole number from 0 to 4294967295, found the number 5000000000"),
         (json!(5.0), "expected a whole number from 0 to 4294967295, found the number 5.0"),
         (json!({}), "expected a number, found a map"),
-        (json!(null), "has no value, expected a number"),
+        (json!(null), "has no value, expected a number (give it a value, or remove it)"),
     ] {
         let limits = json!({ "rate_limit": { "limit": limit, "per": "1m" } });
         assert_eq!(route(limits), [format!("error: routes[0].rate_limit.limit: {said}")]);
@@ -280,7 +282,7 @@ fn enums() {
         ),
         (json!({ "sticky": {} }), "balance.sticky: missing key `cookie`"),
         (json!({ "stickey": {} }), "balance.stickey: unknown key \"stickey\" (did you mean \"sticky\"?)"),
-        (json!({ "hash": null }), "balance.hash: has no value, expected text"),
+        (json!({ "hash": null }), "balance.hash: has no value, expected text (give it a value, or remove it)"),
         (json!({ "random": {} }), "balance.random: `random` takes no value (write just random)"),
         (json!("hash"), "balance: `hash` needs a value (write { hash: … })"),
         (json!({}), "balance: expected exactly one of round_robin, random, hash, sticky, found an empty map"),

@@ -28,7 +28,7 @@ pub(super) fn did_you_mean(key: &str, known: &[&str]) -> Option<String> {
 }
 
 /// The name that was probably meant: the same but for case and separators, or a few slips: one in a short name, three in a long one.
-fn closest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(super) fn closest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let plain = |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     let slips = match name.chars().count() {
         0..=2 => 0,
@@ -62,15 +62,20 @@ pub(super) fn mismatch(found: &Unexpected<'_>, wanted: &str) -> (String, Option<
         Unexpected::Char(value) => format!("text {value:?}"),
         Unexpected::Str(value) => format!("text {}", quoted(value)),
         Unexpected::Bytes(_) => "bytes".to_owned(),
-        Unexpected::Unit | Unexpected::Option => return (format!("has no value, expected {wanted_words}"), None),
+        Unexpected::Unit | Unexpected::Option => {
+            let help = "give it a value, or remove it";
+            return (format!("has no value, expected {wanted_words}"), Some(help.to_owned()));
+        }
         Unexpected::Seq | Unexpected::TupleVariant => "a list".to_owned(),
         Unexpected::Map | Unexpected::StructVariant | Unexpected::NewtypeStruct => "a map".to_owned(),
         Unexpected::Enum | Unexpected::UnitVariant | Unexpected::NewtypeVariant => "a name".to_owned(),
         Unexpected::Other(words) => (*words).to_owned(),
     };
-    let number = matches!(found, Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_));
-    let help = match wanted_words.as_str() {
-        "text" if number || matches!(found, Unexpected::Bool(_)) => Some("put it in quotes to make it text".to_owned()),
+    let help = match (wanted_words.as_str(), found) {
+        ("text", Unexpected::Bool(_) | Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_)) => {
+            Some("put it in quotes to make it text".to_owned())
+        }
+        ("a list", Unexpected::Str(text)) if text.len() <= QUOTED => Some(format!("write [{text:?}]")),
         _ => None,
     };
     (format!("expected {wanted_words}, found {found_words}"), help)

@@ -132,7 +132,8 @@ fn types_are_media_types() {
     for kind in [r#""at+jwt""#, r#""AT+JWT""#, r#""application/at+jwt""#, r#""Application/AT+jwt""#] {
         assert_eq!(typed(kind), Ok(()), "{kind}");
     }
-    for kind in [r#""JWT""#, r#""""#, r#""at+jwt ""#, r#""text/at+jwt""#, r#""application/application/at+jwt""#, "null"] {
+    for kind in [r#""JWT""#, r#""""#, r#""at+jwt ""#, r#""text/at+jwt""#, r#""application/application/at+jwt""#, "null"]
+    {
         assert_eq!(typed(kind), Err(TokenError::Type), "{kind}");
     }
     assert_eq!(outcome(json!({}), &rules), Err(TokenError::Type));
@@ -141,7 +142,15 @@ fn types_are_media_types() {
 #[test]
 fn claims_are_one_object_without_repetition() {
     for claims in [
-        "", "[]", "null", "\"x\"", "7", "{", "{}x", "{}{}", r#"{"a":1,}"#,
+        "",
+        "[]",
+        "null",
+        "\"x\"",
+        "7",
+        "{",
+        "{}x",
+        "{}{}",
+        r#"{"a":1,}"#,
         r#"{"exp":1800000000,"exp":1800000000}"#,
         r#"{"sub":"a","\u0073ub":"b"}"#,
         r#"{"a":{"b":1,"b":1}}"#,
@@ -173,7 +182,9 @@ fn scopes_in_every_spelling() {
     assert_eq!(scopes(json!({ "scope": ["a"], "scp": "b a" })), ["a", "b"]);
     // a scope has no spaces: an array's entry is one name, not several
     assert_eq!(scopes(json!({ "scp": ["a b"] })), ["a b"]);
-    for nothing in [json!({}), json!({ "scope": "" }), json!({ "scope": 7, "scp": { "a": true } }), json!({ "scope": null })] {
+    for nothing in
+        [json!({}), json!({ "scope": "" }), json!({ "scope": 7, "scp": { "a": true } }), json!({ "scope": null })]
+    {
         assert_eq!(scopes(nothing), [""; 0]);
     }
     let claims = check(&json!({ "scope": "orders:read" }), &lax(), NOW).unwrap();

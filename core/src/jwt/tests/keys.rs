@@ -97,8 +97,12 @@ fn unsound_keys_are_skipped() {
 
 #[test]
 fn malformed_members_are_noticed() {
-    for (jwk, name) in [(rsa_jwk(A2_N), "n"), (rsa_jwk(A2_N), "e"), (a3_jwk(), "x"), (a3_jwk(), "y"), (eddsa_jwk(), "x")] {
-        for value in [Value::Null, json!(1), json!("AQ=="), json!("A Q"), json!("+/8"), json!("AR"), json!("A".repeat(9000))] {
+    for (jwk, name) in
+        [(rsa_jwk(A2_N), "n"), (rsa_jwk(A2_N), "e"), (a3_jwk(), "x"), (a3_jwk(), "y"), (eddsa_jwk(), "x")]
+    {
+        for value in
+            [Value::Null, json!(1), json!("AQ=="), json!("A Q"), json!("+/8"), json!("AR"), json!("A".repeat(9000))]
+        {
             assert_eq!(flaw(with(jwk.clone(), name, value.clone())), KeyFlaw::Member(name), "{value}");
         }
         let mut missing = jwk.clone();
@@ -191,7 +195,9 @@ fn algorithms_by_name() {
         assert_eq!(serde_json::from_value::<Algorithm>(json!(algorithm.as_str())).unwrap(), algorithm);
         assert_eq!(algorithm.is_symmetric(), algorithm == Algorithm::HS256);
     }
-    for name in ["none", "None", "NONE", "nOnE", "", "hs256", "RS256 ", "HS384", "RS512", "ES512", "ES256K", "eddsa", "Ed448"] {
+    for name in
+        ["none", "None", "NONE", "nOnE", "", "hs256", "RS256 ", "HS384", "RS512", "ES512", "ES256K", "eddsa", "Ed448"]
+    {
         assert_eq!(name.parse::<Algorithm>(), Err(UnknownAlgorithm), "{name:?}");
         assert!(serde_json::from_value::<Algorithm>(json!(name)).is_err());
     }

@@ -16,7 +16,10 @@ fn is_valid(algorithm: Algorithm, keys: &KeySet, input: &[u8], signature: &[u8])
 fn rfc_7515_a1_hs256() {
     let keys = KeySet::from_secret(&unb64(A1_SECRET)).unwrap();
     let claims = verify(A1, &keys, &Rules::new(vec![Algorithm::HS256]), THEN).unwrap();
-    assert_eq!(Value::Object(claims.all().clone()), json!({"iss": "joe", "exp": 1300819380, "http://example.com/is_root": true}));
+    assert_eq!(
+        Value::Object(claims.all().clone()),
+        json!({"iss": "joe", "exp": 1300819380, "http://example.com/is_root": true})
+    );
     assert_eq!(claims.expires(), Some(1_300_819_380));
     let token = Untrusted::parse(A1).unwrap();
     assert_eq!(token.signature(), unb64("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"));
@@ -170,7 +173,8 @@ fn a_public_key_is_no_hmac_secret() {
             jwk["kid"] = "k".into();
             let keys = set(json!([jwk]));
             assert!(!is_valid(Algorithm::HS256, &keys, input.as_bytes(), &unb64(signature)));
-            for algorithms in [vec![Algorithm::RS256], vec![Algorithm::HS256, Algorithm::RS256], vec![Algorithm::HS256]] {
+            for algorithms in [vec![Algorithm::RS256], vec![Algorithm::HS256, Algorithm::RS256], vec![Algorithm::HS256]]
+            {
                 assert!(verify(&token, &keys, &Rules::new(algorithms), THEN).is_err());
             }
         }
@@ -182,10 +186,7 @@ fn ecdsa_signatures_in_der_are_refused() {
     let (keys, input, _) = parts(&es384_jwk(), ES384);
     let der = unb64(ES384_DER.rsplit_once('.').unwrap().1);
     assert!(!is_valid(Algorithm::ES384, &keys, &input, &der));
-    assert_eq!(
-        verify(ES384_DER, &keys, &Rules::new(vec![Algorithm::ES384]), THEN),
-        Err(TokenError::Signature)
-    );
+    assert_eq!(verify(ES384_DER, &keys, &Rules::new(vec![Algorithm::ES384]), THEN), Err(TokenError::Signature));
     let (keys, input, signature) = parts(&a3_jwk(), A3);
     let der = p256::ecdsa::Signature::from_slice(&signature).unwrap().to_der();
     assert!(!is_valid(Algorithm::ES256, &keys, &input, der.as_bytes()));
@@ -194,8 +195,10 @@ fn ecdsa_signatures_in_der_are_refused() {
 #[test]
 fn ecdsa_numbers_out_of_range_are_refused() {
     // the order of P-256
-    let order = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad,
-        0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51];
+    let order = [
+        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad,
+        0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+    ];
     let cases = [(Algorithm::ES256, a3_jwk(), A3), (Algorithm::ES384, es384_jwk(), ES384)];
     for (algorithm, jwk, token) in cases {
         let (keys, input, signature) = parts(&jwk, token);
