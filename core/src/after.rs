@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderValue, Method, StatusCode, Uri};
 
 use crate::config::Hash;
-use crate::context::{Context, Principal, Trace};
+use crate::context::{Context, Principal, RequestId, Trace};
 use crate::decision::Decision;
 use crate::platform::Timestamp;
 
@@ -24,7 +24,7 @@ pub struct Record {
     /// When the request arrived.
     pub received: Timestamp,
     /// The request's id.
-    pub id: String,
+    pub id: RequestId,
     /// The trace it belongs to.
     pub trace: Trace,
     /// The client's address.
@@ -33,8 +33,10 @@ pub struct Record {
     pub method: Method,
     /// The request target as it came.
     pub uri: Uri,
-    /// The header fields as they came. Credentials among them: never log them whole.
-    pub headers: HeaderMap,
+    /// The host the client asked for, with its port if it gave one.
+    pub authority: Option<HeaderValue>,
+    /// The `User-Agent`.
+    pub user_agent: Option<HeaderValue>,
     /// The route that served it.
     pub route: Option<Arc<str>>,
     /// Who was authenticated.
@@ -60,7 +62,8 @@ impl Record {
             id: context.id,
             method: context.method,
             uri: context.uri,
-            headers: context.headers,
+            authority: context.authority,
+            user_agent: context.user_agent,
             principal: context.principal,
             status,
             decisions: context.decisions,

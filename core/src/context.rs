@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use http::header::HOST;
+use bytes::Bytes;
+use http::header::{HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use crate::decision::{Decision, Outcome, Policy, Reason};
@@ -56,8 +57,8 @@ impl Principal {
 pub struct Context<'g> {
     /// When the request arrived.
     pub received: Timestamp,
-    /// The request's id.
-    pub id: String,
+    /// The request's id: 1 to 128 visible ASCII characters.
+    pub id: RequestId,
     /// The trace this request belongs to.
     pub trace: Trace,
     /// Whether the peer is one of the gateway's trusted proxies.
@@ -72,7 +73,12 @@ pub struct Context<'g> {
     pub method: Method,
     /// The request target as it came.
     pub uri: Uri,
-    /// The header fields as they came.
+    /// The host the client asked for, with its port if it gave one. An absolute request target outranks `Host` (RFC 9112
+    /// §3.2.2).
+    pub authority: Option<HeaderValue>,
+    /// The `User-Agent`, for the access log.
+    pub user_agent: Option<HeaderValue>,
+    /// The header fields as they came. Gone once the request went upstream, unless something still reads them.
     pub headers: HeaderMap,
     /// The canonical path, where it differs from the path as it came.
     pub canonical: Option<String>,
@@ -100,9 +106,9 @@ impl<'g> Context<'g> {
         let trusted = trusted_proxies.iter().any(|net| net.contains(peer.address));
         let random = platform.random();
         let id = trusted
-            .then(|| head.headers.get(X_REQUEST_ID).and_then(acceptable_id))
+            .then(|| head.headers.get(X_REQUEST_ID).and_then(RequestId::accept))
             .flatten()
-            .map_or_else(|| uuid(random), ToOwned::to_owned);
+            .unwrap_or_else(|| RequestId::new(random));
         let forwarded_proto = head.headers.get(X_FORWARDED_PROTO).filter(|_| trusted);
         Self {
             received: platform.now(),
@@ -112,6 +118,11 @@ impl<'g> Context<'g> {
             client: client_address(peer.address, trusted, trusted_proxies, &head.headers).to_canonical(),
             secure: forwarded_proto.map_or(peer.secure, |proto| proto.as_bytes().eq_ignore_ascii_case(b"https")),
             id,
+            authority: match head.uri.authority() {
+                Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
+                None => head.headers.get(HOST).filter(|host| !host.is_empty()).cloned(),
+            },
+            user_agent: head.headers.get(USER_AGENT).cloned(),
             method: head.method,
             uri: head.uri,
             headers: head.headers,
@@ -132,13 +143,9 @@ impl<'g> Context<'g> {
         self.canonical.as_deref().unwrap_or_else(|| self.uri.path())
     }
 
-    /// The host the client asked for, with its port if it gave one. An absolute request target outranks `Host` (RFC 9112
-    /// §3.2.2).
-    pub fn authority(&self) -> Option<&str> {
-        match self.uri.authority() {
-            Some(authority) => Some(authority.as_str()),
-            None => self.headers.get(HOST)?.to_str().ok().filter(|host| !host.is_empty()),
-        }
+    /// [`authority`](Self::authority) as text; `None` too when it is not ASCII.
+    pub fn host(&self) -> Option<&str> {
+        self.authority.as_ref()?.to_str().ok()
     }
 
     /// Records that a step lets the request go on.
@@ -210,7 +217,14 @@ impl Trace {
 
     /// The `traceparent` that goes upstream.
     pub fn traceparent(&self) -> String {
-        format!("00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, self.flags)
+        let mut text = String::with_capacity(55);
+        text.push_str("00-");
+        push_hex(&mut text, self.trace_id, 32);
+        text.push('-');
+        push_hex(&mut text, u128::from(self.span_id), 16);
+        text.push('-');
+        push_hex(&mut text, u128::from(self.flags), 2);
+        text
     }
 }
 
@@ -228,25 +242,53 @@ fn parse_traceparent(text: &str) -> Option<(u128, u8)> {
     Some((trace_id, u8::from_str_radix(flags, 16).ok()?))
 }
 
-fn acceptable_id(value: &HeaderValue) -> Option<&str> {
-    let text = value.to_str().ok()?;
-    let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=:".contains(&byte);
-    (matches!(text.len(), 1..=128) && text.bytes().all(safe)).then_some(text)
+/// A request's id, ready to stand in a header: sharing it costs no copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// A new id: a UUID.
+    pub fn new(random: u128) -> Self {
+        Self(HeaderValue::from_maybe_shared(Bytes::from(uuid(random))).unwrap_or_else(|_| HeaderValue::from_static("-")))
+    }
+
+    /// An id that came with the request, if it is short and plain.
+    fn accept(value: &HeaderValue) -> Option<Self> {
+        let safe = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=:".contains(byte);
+        let bytes = value.as_bytes();
+        (matches!(bytes.len(), 1..=128) && bytes.iter().all(safe)).then(|| Self(value.clone()))
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
+    /// As the value of a header field.
+    pub fn to_header(&self) -> HeaderValue {
+        self.0.clone()
+    }
 }
 
 /// A version 4 UUID (RFC 9562 §5.4).
 pub fn uuid(random: u128) -> String {
     let bits = random & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
-    const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::with_capacity(36);
-    for digit in 0..32 {
-        if matches!(digit, 8 | 12 | 16 | 20) {
+    for (shift, digits) in [(96, 8), (80, 4), (64, 4), (48, 4), (0, 12)] {
+        if !text.is_empty() {
             text.push('-');
         }
-        let nibble = (bits >> (124 - 4 * digit)) as usize & 0xf;
-        text.push(char::from(HEX.get(nibble).copied().unwrap_or(b'0')));
+        push_hex(&mut text, bits >> shift, digits);
     }
     text
+}
+
+/// The last `digits` hex digits of a number. By hand: it is on every request's way, and `format!` takes ten times as long.
+fn push_hex(text: &mut String, number: u128, digits: u32) {
+    for digit in (0..digits).rev() {
+        let nibble = (number >> (4 * digit)) as u8 & 0xf;
+        text.push(char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }));
+    }
 }
 
 /// The rightmost address of X-Forwarded-For that no trusted proxy wrote about itself. Whatever stands to its left is the
@@ -290,10 +332,10 @@ impl<P: Platform> Values for RequestValues<'_, P> {
             Variable::Header(name) => context.headers.get(name)?.to_str().ok().map(Cow::Borrowed),
             Variable::Claim(name) => context.principal.as_ref()?.claim(name),
             Variable::Consumer => context.principal.as_ref().map(|principal| Cow::Borrowed(&*principal.consumer)),
-            Variable::Host => route::host_name(context.authority()?),
+            Variable::Host => route::host_name(context.host()?),
             Variable::Method => Some(Cow::Borrowed(context.method.as_str())),
             Variable::Ip => Some(Cow::Owned(context.client.to_string())),
-            Variable::RequestId => Some(Cow::Borrowed(&context.id)),
+            Variable::RequestId => Some(Cow::Borrowed(context.id.as_str())),
             Variable::Uuid => Some(Cow::Owned(uuid(self.platform.random()))),
             Variable::Secret(name) => self.platform.secret(name).map(Cow::Owned),
         }
@@ -364,10 +406,10 @@ mod tests {
 
     #[test]
     fn request_ids_are_short_and_plain() {
-        let id = |text: &str| acceptable_id(&text.parse().unwrap()).map(str::to_owned);
+        let id = |text: &str| RequestId::accept(&text.parse().ok()?).map(|id| id.as_str().to_owned());
         assert_eq!(id("abc-123"), Some("abc-123".to_owned()));
         for bad in ["", "a b", "a\"b", "é", &"x".repeat(129)] {
-            assert_eq!(HeaderValue::from_str(bad).ok().as_ref().and_then(acceptable_id), None, "{bad}");
+            assert_eq!(id(bad), None, "{bad}");
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::forward::hop_by_hop::{self, Upgrade};
 use crate::forward::{self, Upstream};
 use crate::net::Net;
 use crate::platform::{Peer, Platform};
+use crate::policy::transform::{ResponseTransform, Target};
 use crate::policy::{Policies, cors};
 use crate::route::{self, Found, Lookup, Router};
 
@@ -78,7 +79,7 @@ impl Gateway {
         let mut context = Context::new(platform, peer, &self.trusted_proxies, head);
         let mut response = match self.serve(platform, &mut context, version, body).await {
             Ok(response) => response,
-            Err(refusal) => refusal.response(&context.id),
+            Err(refusal) => refusal.response(context.id.as_str()),
         };
         self.finish(&mut context, response.headers_mut());
         let after = After { record: Record::new(context, response.status(), self.hash) };
@@ -173,7 +174,7 @@ impl Gateway {
     fn find<'g>(&'g self, context: &mut Context<'g>, method: &Method) -> Result<&'g Route, Refusal> {
         let path = context.path();
         let lookup =
-            Lookup { host: context.authority(), path, method, headers: &context.headers, query: context.uri.query() };
+            Lookup { host: context.host(), path, method, headers: &context.headers, query: context.uri.query() };
         match self.router.find(&lookup) {
             Found::Route { index, params } => {
                 // values are slices of the path; kept as ranges, the context need not borrow from itself
@@ -202,8 +203,10 @@ impl Gateway {
         platform: &P,
         context: &mut Context<'g>,
         policies: &'g Policies,
-    ) -> Result<(HeaderMap, Option<crate::policy::transform::Target<'g>>), Refusal> {
-        let mut headers = context.headers.clone();
+    ) -> Result<(HeaderMap, Option<Target<'g>>), Refusal> {
+        // moved, not copied, unless the response still has to be rewritten by them
+        let kept = policies.response.as_ref().is_some_and(ResponseTransform::reads_request_headers);
+        let mut headers = if kept { context.headers.clone() } else { std::mem::take(&mut context.headers) };
         let upgrade = hop_by_hop::upgrade(&context.method, &headers);
         if upgrade == Upgrade::Other {
             return Err(context.refused(Refusal::new(Policy::Forward, Reason::UpgradeRefused)));
@@ -229,6 +232,7 @@ impl Gateway {
         {
             cors.remember(context);
         }
+        headers.reserve(8);
         context.cors.apply(headers);
         if let Some(standing) = &context.rate {
             standing.apply(headers);
@@ -236,9 +240,7 @@ impl Gateway {
         if let Some(security) = context.route.and_then(|route| route.policies.security_headers.as_ref()) {
             security.apply(headers, context.secure);
         }
-        if let Ok(id) = HeaderValue::from_str(&context.id) {
-            headers.insert(X_REQUEST_ID, id);
-        }
+        headers.insert(X_REQUEST_ID, context.id.to_header());
     }
 
     fn health<S>(&self) -> Response<Body<S>> {
@@ -273,7 +275,7 @@ fn normalise(context: &mut Context<'_>, version: Version) -> Result<(), Refusal>
         let refusal = Refusal::new(Policy::Path, Reason::RequestMalformed).detail("Host is given twice.");
         return Err(context.refused(refusal));
     }
-    if version == Version::HTTP_11 && context.authority().is_none() {
+    if version == Version::HTTP_11 && context.authority.is_none() {
         return Err(context.refused(Refusal::new(Policy::Path, Reason::HostMissing)));
     }
     match route::canonical(context.uri.path()) {

@@ -2,8 +2,11 @@
 //!
 //! What a trusted proxy wrote is continued; what anybody else wrote is replaced.
 
+use std::borrow::Cow;
+use std::fmt::Write;
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::context::{Context, X_FORWARDED_FOR, X_FORWARDED_PROTO};
@@ -17,34 +20,41 @@ const RELATIVES: [&str; 6] =
 /// Adds our hop to a request that goes upstream.
 pub fn add(headers: &mut HeaderMap, context: &Context<'_>) {
     let proto = if context.secure { "https" } else { "http" };
-    let host = context.authority().and_then(|host| HeaderValue::from_str(host).ok());
     let (chain, elements) = if context.trusted {
         (joined(headers, &X_FORWARDED_FOR), joined(headers, &FORWARDED))
     } else {
         (None, None)
     };
-    for name in RELATIVES {
-        if !context.trusted {
+    if !context.trusted {
+        let spoofed: Vec<_> = headers.keys().filter(|name| RELATIVES.contains(&name.as_str())).cloned().collect();
+        for name in spoofed {
             headers.remove(name);
         }
     }
 
-    let mut element = format!("for={}", node(context.peer));
-    if let Some(host) = host.as_ref().and_then(|host| host.to_str().ok()) {
+    let mut peer = String::with_capacity(48);
+    let _ = write!(peer, "{}", context.peer);
+    let mut element = String::with_capacity(128);
+    let _ = match context.peer {
+        IpAddr::V4(_) => write!(element, "for={peer}"),
+        // IPv6 goes in brackets and quotes (RFC 7239 §6)
+        IpAddr::V6(_) => write!(element, "for=\"[{peer}]\""),
+    };
+    if let Some(host) = context.host() {
         element.push_str(";host=");
         element.push_str(&quoted(host));
     }
     element.push_str(";proto=");
     element.push_str(proto);
 
-    insert(headers, X_FORWARDED_FOR, &appended(chain, &context.peer.to_string()));
-    insert(headers, FORWARDED, &appended(elements, &element));
-    insert(headers, X_FORWARDED_PROTO, proto);
-    match host {
-        Some(host) if !context.trusted || !headers.contains_key(X_FORWARDED_HOST) => headers.insert(X_FORWARDED_HOST, host),
-        Some(_) => None,
-        None => headers.remove(X_FORWARDED_HOST),
-    };
+    insert(headers, X_FORWARDED_FOR, appended(chain, peer));
+    insert(headers, FORWARDED, appended(elements, element));
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(proto));
+    match &context.authority {
+        Some(_) if context.trusted && headers.contains_key(X_FORWARDED_HOST) => {}
+        Some(host) => drop(headers.insert(X_FORWARDED_HOST, host.clone())),
+        None => drop(headers.remove(X_FORWARDED_HOST)),
+    }
 }
 
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
@@ -52,30 +62,25 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join(", "))
 }
 
-fn appended(chain: Option<String>, last: &str) -> String {
-    chain.map_or_else(|| last.to_owned(), |chain| format!("{chain}, {last}"))
+fn appended(chain: Option<String>, last: String) -> String {
+    match chain {
+        Some(chain) => format!("{chain}, {last}"),
+        None => last,
+    }
 }
 
-fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    match HeaderValue::from_str(value) {
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: String) {
+    match HeaderValue::from_maybe_shared(Bytes::from(value)) {
         Ok(value) => headers.insert(name, value),
         Err(_) => headers.remove(name),
     };
 }
 
-/// A node identifier; IPv6 goes in brackets and quotes (RFC 7239 §6).
-fn node(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(v4) => v4.to_string(),
-        IpAddr::V6(v6) => format!("\"[{v6}]\""),
-    }
-}
-
 /// A token as it is, anything else as a quoted string (RFC 9110 §5.6).
-fn quoted(text: &str) -> String {
+fn quoted(text: &str) -> Cow<'_, str> {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if !text.is_empty() && text.bytes().all(token) {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     }
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    Cow::Owned(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
 }

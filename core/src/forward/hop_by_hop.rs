@@ -4,15 +4,9 @@ use http::header::{CONNECTION, TE, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 /// Fields that are hop-by-hop whether or not `Connection` names them.
-const ALWAYS: [HeaderName; 8] = [
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    HeaderName::from_static("proxy-authenticate"),
-    HeaderName::from_static("proxy-authorization"),
-    HeaderName::from_static("transfer-encoding"),
-    TE,
-    UPGRADE,
+const ALWAYS: [&str; 8] = [
+    "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "transfer-encoding", "te",
+    "upgrade",
 ];
 
 /// Fields that `Connection` may not nominate: they frame the message or are the gateway's own to give, and a client that
@@ -40,7 +34,9 @@ pub fn remove(headers: &mut HeaderMap) {
         }
     }
     let trailers = headers.get_all(TE).iter().any(|value| tokens(value).any(|token| token.eq_ignore_ascii_case(b"trailers")));
-    for name in ALWAYS {
+    // one look at what is there is cheaper than eight for what is mostly not
+    let present: Vec<HeaderName> = headers.keys().filter(|name| ALWAYS.contains(&name.as_str())).cloned().collect();
+    for name in present {
         headers.remove(name);
     }
     if trailers {

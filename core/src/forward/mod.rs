@@ -4,8 +4,9 @@ pub mod forwarded;
 pub mod hop_by_hop;
 mod target;
 
+use bytes::Bytes;
 use http::header::HOST;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 
 pub use target::{Upstream, UpstreamTarget};
 
@@ -16,6 +17,9 @@ use crate::error::Refusal;
 use crate::platform::{FetchError, Platform};
 use crate::policy::body_limit::BodyLimit;
 use crate::policy::transform::Target;
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Step 12 of a request's life: sends the request to a target of `upstream`, and returns its response without hop-by-hop
 /// fields. `headers` are the client's, already transformed.
@@ -32,17 +36,18 @@ pub(crate) async fn forward<'g, P: Platform>(
         return Err(refused(context, Reason::UpstreamUnreachable));
     };
     context.upstream = Some(chosen.name());
-    let uri = match &target {
-        Some(target) => chosen.uri(&target.path, target.query.as_deref()),
-        None => chosen.uri(context.path(), context.uri.query()),
+    let uri = match (&target, &context.canonical) {
+        (Some(target), _) => chosen.uri(&target.path, target.query.as_deref()),
+        (None, Some(path)) => chosen.uri(path, context.uri.query()),
+        (None, None) => chosen.uri_as_it_came(&context.uri),
     };
     let Some(uri) = uri else {
         return Err(refused(context, Reason::TemplateValueUnsafe));
     };
-    let host = if upstream.preserve_host() { context.authority().map(HeaderValue::from_str) } else { None };
+    headers.reserve(8);
     headers.remove(HOST);
-    if let Some(Ok(host)) = host {
-        headers.insert(HOST, host);
+    if let Some(host) = context.authority.as_ref().filter(|_| upstream.preserve_host()) {
+        headers.insert(HOST, host.clone());
     }
     forwarded::add(&mut headers, context);
     add_trace(&mut headers, context);
@@ -78,13 +83,11 @@ fn refused(context: &mut Context<'_>, reason: Reason) -> Refusal {
 }
 
 fn add_trace(headers: &mut HeaderMap, context: &Context<'_>) {
-    if let Ok(id) = HeaderValue::from_str(&context.id) {
-        headers.insert(X_REQUEST_ID, id);
-    }
-    if let Ok(traceparent) = HeaderValue::from_str(&context.trace.traceparent()) {
-        headers.insert("traceparent", traceparent);
+    headers.insert(X_REQUEST_ID, context.id.to_header());
+    if let Ok(traceparent) = HeaderValue::from_maybe_shared(Bytes::from(context.trace.traceparent())) {
+        headers.insert(TRACEPARENT, traceparent);
     }
     if !context.trace.continued {
-        headers.remove("tracestate");
+        headers.remove(TRACESTATE);
     }
 }

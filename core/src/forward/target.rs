@@ -142,6 +142,14 @@ impl UpstreamTarget {
         &self.name
     }
 
+    /// The absolute URI for a request target whose path is canonical already.
+    pub(crate) fn uri_as_it_came(&self, target: &Uri) -> Option<Uri> {
+        match target.path_and_query() {
+            Some(path_and_query) if self.prefix.is_empty() => self.absolute(path_and_query.clone()),
+            _ => self.uri(target.path(), target.query()),
+        }
+    }
+
     /// The absolute URI for a path and query; `None` when they make none.
     pub(crate) fn uri(&self, path: &str, query: Option<&str>) -> Option<Uri> {
         let mut text = String::with_capacity(self.prefix.len() + path.len() + query.map_or(0, |query| query.len() + 1));
@@ -151,10 +159,14 @@ impl UpstreamTarget {
             text.push('?');
             text.push_str(query);
         }
+        self.absolute(PathAndQuery::from_maybe_shared(bytes::Bytes::from(text)).ok()?)
+    }
+
+    fn absolute(&self, path_and_query: PathAndQuery) -> Option<Uri> {
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(self.scheme.clone());
         parts.authority = Some(self.authority.clone());
-        parts.path_and_query = Some(PathAndQuery::from_maybe_shared(bytes::Bytes::from(text)).ok()?);
+        parts.path_and_query = Some(path_and_query);
         Uri::from_parts(parts).ok()
     }
 }

@@ -67,8 +67,8 @@ impl Claims {
         self.all.get("sub").and_then(Value::as_str)
     }
 
-    /// From when on the token must not be accepted any more: `exp` plus the leeway, in seconds since the Unix epoch.
-    /// `None` for a token without `exp`, where the rules allow that.
+    /// `exp`, in whole seconds since the Unix epoch, rounded down and without the leeway: what remembers the token
+    /// may add that. `None` for a token without `exp`, where the rules allow that.
     pub fn expires(&self) -> Option<u64> {
         self.expires
     }
@@ -109,10 +109,10 @@ pub(super) fn check(
     }
     let now = i64::try_from(now).unwrap_or(i64::MAX);
     let leeway = i64::try_from(rules.leeway).unwrap_or(i64::MAX);
-    let expires = numeric_date(&all, "exp", f64::floor)?.map(|exp| exp.saturating_add(leeway));
+    let expires = numeric_date(&all, "exp", f64::floor)?;
     match expires {
         // RFC 7519 §4.1.4: "on or after which the JWT MUST NOT be accepted"
-        Some(expires) if now >= expires => return Err(TokenError::Expired),
+        Some(expires) if now >= expires.saturating_add(leeway) => return Err(TokenError::Expired),
         None if rules.require_exp => return Err(TokenError::Claim("exp")),
         _ => {}
     }

@@ -54,8 +54,8 @@ impl<T> Memory<T> {
         Some(Arc::clone(&entry.value))
     }
 
-    /// Remembers `value` for this token until `expires` ([`Claims::expires`](super::Claims::expires); `None`: as long
-    /// as the maximal age), replacing what was there. `weight` is about what the value takes, in bytes. A token that
+    /// Remembers `value` for this token until `expires` ([`Claims::expires`](super::Claims::expires) plus the leeway;
+    /// `None`: as long as the maximal age), replacing what was there. `weight` is about what the value takes, in bytes. A token that
     /// would take more than a shard has is not remembered.
     pub fn insert(&self, token: &str, value: Arc<T>, weight: usize, now: u64, expires: Option<u64>) {
         let bytes = token.len().saturating_add(weight).saturating_add(ENTRY_BYTES);

@@ -35,6 +35,7 @@
 
 mod algorithm;
 mod claims;
+mod flaws;
 mod json;
 mod jwk;
 mod keys;
@@ -47,9 +48,8 @@ mod tests;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use claims::{Claims, Rules};
-pub use keys::{
-    Ed25519Key, HmacKey, Key, KeyError, KeyFlaw, KeyMaterial, KeySet, KeyWarning, P256Key, P384Key, RsaKey,
-};
+pub use flaws::{KeyError, KeyFlaw, KeyWarning};
+pub use keys::{Ed25519Key, HmacKey, Key, KeyMaterial, KeySet, P256Key, P384Key, RsaKey};
 pub use memory::Memory;
 pub use pure::verify_pure;
 pub use token::{MAX_TOKEN_BYTES, TokenError, Trusted, Untrusted};

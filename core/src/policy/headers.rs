@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::RouteScope;
 use crate::config::{Compiler, Pointer, wire};
-use crate::template::{Place, Template, Values};
+use crate::template::{Place, Template, Values, Variable};
 
 /// Compiled changes.
 #[derive(Debug, Default)]
@@ -64,9 +64,9 @@ impl HeaderEdit {
         }
     }
 
-    /// Whether there is nothing to change.
-    pub fn is_empty(&self) -> bool {
-        self.remove.is_empty() && self.set.is_empty() && self.add.is_empty()
+    /// What its templates name.
+    pub fn variables(&self) -> impl Iterator<Item = &Variable> {
+        self.set.iter().chain(&self.add).flat_map(|(_, template)| template.variables())
     }
 }
 

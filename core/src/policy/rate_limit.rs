@@ -2,9 +2,11 @@
 //! [`limit`](crate::limit), the atomic step in the platform's store.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::RouteScope;
@@ -21,6 +23,8 @@ pub struct RateLimit {
     quota: Quota,
     cost: u32,
     by: By,
+    /// What `RateLimit` calls it.
+    name: &'static str,
     /// What every key of this limit starts with.
     prefix: String,
     on_error: wire::OnError,
@@ -102,6 +106,7 @@ impl RateLimit {
             quota,
             cost: wire.cost,
             by,
+            name,
             prefix,
             on_error: wire.on_error,
             mode,
@@ -147,11 +152,21 @@ impl RateLimit {
     }
 
     fn key(&self, context: &Context<'_>) -> String {
+        let key = self.full_key(context);
+        match key.get(self.prefix.len()..) {
+            Some(value) if value.len() > MAX_KEY_VALUE => {
+                format!("{}:sha256:{}", self.prefix, crate::digest::sha256_hex(value.as_bytes()))
+            }
+            _ => key,
+        }
+    }
+
+    fn full_key(&self, context: &Context<'_>) -> String {
         let value: Cow<'_, str> = match &self.by {
             By::Everyone => return self.prefix.clone(),
             By::Ip => Cow::Owned(subscriber(context.client)),
             By::Consumer => match &context.principal {
-                Some(principal) => Cow::Owned(format!("{}:{}", principal.identity, principal.consumer)),
+                Some(principal) => return [&self.prefix, ":", &principal.identity, ":", &principal.consumer].concat(),
                 // an optional identity, or one that only observes: strangers are told apart by address
                 None => Cow::Owned(format!("ip:{}", subscriber(context.client))),
             },
@@ -162,10 +177,7 @@ impl RateLimit {
                 context.principal.as_ref().and_then(|principal| principal.claim(name)).unwrap_or_default()
             }
         };
-        if value.len() > MAX_KEY_VALUE {
-            return format!("{}:sha256:{}", self.prefix, crate::digest::sha256_hex(value.as_bytes()));
-        }
-        format!("{}:{value}", self.prefix)
+        [&self.prefix, ":", &value].concat()
     }
 }
 
@@ -188,8 +200,9 @@ impl Standing<'_> {
     pub fn apply(&self, headers: &mut HeaderMap) {
         let Self { limit, verdict } = self;
         let reset = seconds(verdict.reset);
-        let name = limit.policy_field.to_str().ok().and_then(|policy| policy.split(';').next()).unwrap_or_default();
-        if let Ok(state) = HeaderValue::from_str(&format!("{name};r={};t={reset}", verdict.remaining)) {
+        let mut state = String::with_capacity(48);
+        let _ = write!(state, "\"{}\";r={};t={reset}", limit.name, verdict.remaining);
+        if let Ok(state) = HeaderValue::from_maybe_shared(Bytes::from(state)) {
             headers.insert(RATELIMIT, state);
         }
         headers.insert(RATELIMIT_POLICY, limit.policy_field.clone());

@@ -13,7 +13,7 @@ use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
 use crate::platform::Platform;
 use crate::route::{self, encode_query};
-use crate::template::{Place, Template, Values};
+use crate::template::{Place, Template, Values, Variable};
 
 /// Compiled changes to a request.
 #[derive(Debug)]
@@ -152,6 +152,11 @@ impl ResponseTransform {
         let mode = super::mode(wire.mode)?;
         let headers = HeaderEdit::compile(&wire.headers, &at.child_key("headers"), scope, compiler);
         Some(Self { headers, mode })
+    }
+
+    /// Whether it writes something that came in a request header.
+    pub fn reads_request_headers(&self) -> bool {
+        self.headers.variables().any(|variable| matches!(variable, Variable::Header(_)))
     }
 
     /// Step 13 of a request's life.

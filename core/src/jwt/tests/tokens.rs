@@ -218,7 +218,10 @@ fn a_kid_selects_its_key() {
     let (three, no_id) = p256_key(4);
     let keys = set(json!([no_id, one_jwk]));
     assert_eq!(outcome(&es256_token(&three, r#"{"alg":"ES256","kid":"three"}"#, "{}"), &keys), Ok(()));
-    assert_eq!(outcome(&es256_token(&three, r#"{"alg":"ES256","kid":"one"}"#, "{}"), &keys), Err(TokenError::Signature));
+    assert_eq!(
+        outcome(&es256_token(&three, r#"{"alg":"ES256","kid":"one"}"#, "{}"), &keys),
+        Err(TokenError::Signature)
+    );
 }
 
 #[test]
