@@ -1,0 +1,147 @@
+//! One request on a connection, from hyper to core and back.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode};
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use portico_core::context::X_REQUEST_ID;
+use portico_core::decision::{Policy, Reason};
+use portico_core::{After, Body, Peer, Platform as _, Refusal};
+
+use crate::body::{BodyError, NativeBody, Payload, received};
+use crate::drain::Watcher;
+use crate::platform::NativePlatform;
+use crate::server::Service;
+use crate::upgrade;
+use crate::wire::{Answering, Turn};
+
+/// What every request of one connection needs.
+pub(crate) struct Exchange<F> {
+    pub(crate) service: Arc<Service<F>>,
+    pub(crate) peer: Peer,
+    pub(crate) turn: Turn,
+    pub(crate) watcher: Watcher,
+}
+
+impl<F: Fn(After) + Send + Sync> Exchange<F> {
+    pub(crate) async fn answer(
+        self: Arc<Self>,
+        mut request: Request<Incoming>,
+    ) -> Result<Response<Answer>, Infallible> {
+        let answering = self.turn.begin();
+        let client = upgrade::requested(&mut request);
+        let mut response = self.decide(request.map(received)).await;
+        if let (Some(client), Some(upstream)) = (client, upgrade::granted(&mut response)) {
+            self.turn.tunnel();
+            tokio::spawn(upgrade::join(client, upstream, self.watcher.clone()));
+        }
+        Ok(response.map(|body| Answer { payload: Payload(body), _answering: answering }))
+    }
+
+    async fn decide(&self, request: Request<Body<NativeBody>>) -> Response<Body<NativeBody>> {
+        let Service { gateway, platform, on_after, .. } = &*self.service;
+        let gateway = gateway.load_full();
+        match survive(sendable(gateway.handle(&**platform, &self.peer, request))).await {
+            Some((response, after)) => {
+                on_after(after);
+                response
+            }
+            None => refused(platform, Reason::InternalError),
+        }
+    }
+}
+
+/// The compile-time proof that core's futures are `Send` on this platform: a failure shows here, not in hyper's bounds.
+fn sendable<T: Future + Send>(future: T) -> T {
+    future
+}
+
+/// `None` when `future` panicked. Nothing in core should; this is for the day that something does, which must cost one
+/// request and not its connection, on which others may be under way.
+async fn survive<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    std::future::poll_fn(move |context| {
+        // unwind safe: after a panic the future is dropped, and what it shared holds no half-done state that anybody reads
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(Poll::Ready(value)) => Poll::Ready(Some(value)),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(_) => Poll::Ready(None),
+        }
+    })
+    .await
+}
+
+/// A refusal that core does not know of, with what core gives all of its responses.
+fn refused<S>(platform: &NativePlatform, reason: Reason) -> Response<Body<S>> {
+    let id = format!("{:032x}", platform.random());
+    let mut response = Refusal::new(Policy::Forward, reason).response(&id);
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(X_REQUEST_ID, id);
+    }
+    response
+}
+
+/// The whole answer, as bytes, to a head that hyper could not read and would answer with nothing but `status`.
+pub(crate) fn refusal_of_hyper(platform: &NativePlatform, status: u16) -> Bytes {
+    let too_large = status == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE || status == StatusCode::URI_TOO_LONG;
+    let reason = if too_large { Reason::HeadersTooLarge } else { Reason::RequestMalformed };
+    let response = refused::<NativeBody>(platform, reason);
+    let body = match response.body() {
+        Body::Full(body) => body.as_ref(),
+        Body::Empty | Body::Stream(_) => &[],
+    };
+    let mut head = format!("HTTP/1.1 {}\r\nconnection: close\r\ncontent-length: {}\r\n", response.status(), body.len());
+    for (name, value) in response.headers() {
+        // writing to a String does not fail
+        let _ = write!(head, "{name}: {}\r\n", value.to_str().unwrap_or_default());
+    }
+    head.push_str("\r\n");
+    [head.as_bytes(), body].concat().into()
+}
+
+/// A response's body, and with it the fact that it has not ended.
+pub(crate) struct Answer {
+    payload: Payload,
+    _answering: Answering,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Pin::new(&mut self.payload).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.payload.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.payload.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_costs_no_more_than_its_request() {
+        assert_eq!(survive(async { 7 }).await, Some(7));
+        let panics = async {
+            tokio::task::yield_now().await;
+            panic!("on purpose, part of a test");
+        };
+        assert_eq!(survive::<()>(panics).await, None);
+    }
+}

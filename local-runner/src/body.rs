@@ -1,0 +1,161 @@
+//! Message bodies as hyper reads and writes them.
+
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use portico_core::Body;
+
+/// A body's stream that nobody has read yet: what [`NativePlatform`](crate::platform::NativePlatform) calls a stream.
+///
+/// It hands on every frame as it came, trailers too, and keeps the known length, so that a `Content-Length` stays one
+/// on the other side and does not become a chunked body.
+pub struct NativeBody {
+    source: Source,
+    /// Bytes that may still come; `None` without a bound.
+    remaining: Option<u64>,
+}
+
+enum Source {
+    Wire(Incoming),
+    Other(Pin<Box<dyn HttpBody<Data = Bytes, Error = Box<dyn Error + Send + Sync>> + Send>>),
+    /// The bound was passed: the stream is gone, so that whoever sends it notices.
+    Closed,
+}
+
+/// Why a stream ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// More bytes than the bound.
+    #[error("the body is larger than its bound")]
+    TooLarge,
+    /// The connection broke, or what came is not HTTP.
+    #[error("the body broke off")]
+    Broken(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl NativeBody {
+    /// A stream from anything that is one: for embedded servers and tests.
+    pub fn new<B>(body: B) -> Self
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        use http_body_util::BodyExt as _;
+        Self { source: Source::Other(Box::pin(body.map_err(Into::into))), remaining: None }
+    }
+
+    /// The same stream, which fails once more than `limit` bytes came through. The stricter of two bounds holds.
+    #[must_use]
+    pub fn bounded(self, limit: u64) -> Self {
+        let remaining = self.remaining.map_or(limit, |before| before.min(limit));
+        Self { remaining: Some(remaining), ..self }
+    }
+
+    /// Whether the declared length alone is over the bound.
+    pub fn is_known_to_exceed(&self) -> bool {
+        self.remaining.is_some_and(|remaining| self.size_hint().lower() > remaining)
+    }
+}
+
+/// What came over the wire as core's body: [`Body::Empty`] when there is certainly nothing to read, which core may
+/// then send more than once.
+pub fn received(body: Incoming) -> Body<NativeBody> {
+    if body.is_end_stream() {
+        return Body::Empty;
+    }
+    Body::Stream(NativeBody { source: Source::Wire(body), remaining: None })
+}
+
+impl HttpBody for NativeBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = match &mut self.source {
+            Source::Wire(body) => {
+                ready!(Pin::new(body).poll_frame(context)).map(|frame| frame.map_err(|error| error.into()))
+            }
+            Source::Other(body) => ready!(body.as_mut().poll_frame(context)),
+            Source::Closed => None,
+        };
+        let length = match &frame {
+            Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
+            _ => 0,
+        };
+        if let Some(remaining) = self.remaining {
+            let Some(left) = remaining.checked_sub(length) else {
+                self.source = Source::Closed;
+                return Poll::Ready(Some(Err(BodyError::TooLarge)));
+            };
+            self.remaining = Some(left);
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Wire(body) => body.is_end_stream(),
+            Source::Other(body) => body.is_end_stream(),
+            Source::Closed => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Wire(body) => body.size_hint(),
+            Source::Other(body) => body.size_hint(),
+            Source::Closed => SizeHint::with_exact(0),
+        }
+    }
+}
+
+impl fmt::Debug for NativeBody {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("NativeBody").field("remaining", &self.remaining).finish_non_exhaustive()
+    }
+}
+
+/// Core's body as hyper writes it: to a client or to an upstream.
+#[derive(Debug)]
+pub struct Payload(pub Body<NativeBody>);
+
+impl HttpBody for Payload {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Body::Stream(stream) = &mut self.0 {
+            return Pin::new(stream).poll_frame(context);
+        }
+        match std::mem::take(&mut self.0) {
+            Body::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            Body::Empty | Body::Stream(_) => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Body::Stream(stream) => stream.is_end_stream(),
+            Body::Empty => true,
+            Body::Full(bytes) => bytes.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Body::Stream(stream) => stream.size_hint(),
+            Body::Empty => SizeHint::with_exact(0),
+            Body::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+        }
+    }
+}

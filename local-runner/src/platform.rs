@@ -1,0 +1,171 @@
+//! The native platform: what core needs, from hyper, tokio, ring and the environment.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
+use portico_core::limit::{MemoryStore, Quota, Verdict};
+use portico_core::{Body, CollectError, FetchError, Platform, StoreError, Timestamp, jwt};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use rustls::RootCertStore;
+
+use crate::body::{BodyError, NativeBody};
+use crate::upstream::Upstreams;
+use crate::{demo, tls, verify};
+
+/// What a [`NativePlatform`] is made of.
+#[derive(Debug)]
+pub struct Settings {
+    /// Whom to trust when an upstream is `https`: usually [`tls::native_roots`].
+    pub roots: RootCertStore,
+    /// Secrets for which there is no environment variable.
+    pub secrets: BTreeMap<String, String>,
+    /// The most rate limit keys held at a time, at about 100 bytes each.
+    pub rate_limit_keys: usize,
+    /// Whether targets like `demo://echo` are answered, see [`demo`]. Only `portico dev` does.
+    pub demo: bool,
+}
+
+impl Default for Settings {
+    /// Trusts nobody, knows no secrets, holds 100 000 keys, answers nothing by itself.
+    fn default() -> Self {
+        Self { roots: RootCertStore::empty(), secrets: BTreeMap::new(), rate_limit_keys: 100_000, demo: false }
+    }
+}
+
+/// One process on a machine of its own. Connections, limits and secrets are shared by every gateway it runs, one after
+/// the other: a reload empties none of them.
+#[derive(Debug)]
+pub struct NativePlatform {
+    upstreams: Upstreams,
+    limits: MemoryStore,
+    secrets: BTreeMap<String, String>,
+    demo: bool,
+}
+
+impl NativePlatform {
+    /// A platform without connections, its limits untouched.
+    pub fn new(settings: Settings) -> Result<Self, rustls::Error> {
+        Ok(Self {
+            upstreams: Upstreams::new(tls::client(settings.roots)?),
+            limits: MemoryStore::new(settings.rate_limit_keys, random()),
+            secrets: settings.secrets,
+            demo: settings.demo,
+        })
+    }
+}
+
+impl Platform for NativePlatform {
+    type Stream = NativeBody;
+
+    async fn fetch(
+        &self,
+        request: Request<Body<NativeBody>>,
+        timeout: Duration,
+    ) -> Result<Response<Body<NativeBody>>, FetchError> {
+        if request.uri().scheme_str() == Some(demo::SCHEME) {
+            // boxed: every request's future would be as large as this one otherwise
+            return if self.demo { Box::pin(demo::fetch(request, timeout)).await } else { Err(FetchError::Connect) };
+        }
+        self.upstreams.fetch(request, timeout).await
+    }
+
+    async fn collect(&self, stream: NativeBody, limit: u64) -> Result<Bytes, CollectError> {
+        let mut stream = stream.bounded(limit);
+        if stream.is_known_to_exceed() {
+            return Err(CollectError::TooLarge);
+        }
+        // the declared length is only a claim: believe it up to a size that costs nothing
+        let capacity = stream.size_hint().lower().min(64 * 1024);
+        let mut whole = BytesMut::with_capacity(usize::try_from(capacity).unwrap_or(0));
+        while let Some(frame) = stream.frame().await {
+            match frame {
+                Ok(frame) => whole.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
+                Err(BodyError::TooLarge) => return Err(CollectError::TooLarge),
+                Err(BodyError::Broken(_)) => return Err(CollectError::Broken),
+            }
+        }
+        Ok(whole.freeze())
+    }
+
+    fn bounded(&self, stream: NativeBody, limit: u64) -> NativeBody {
+        stream.bounded(limit)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+
+    fn now(&self) -> Timestamp {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_micros(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    fn random(&self) -> u128 {
+        random()
+    }
+
+    async fn rate_limit(&self, key: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
+        Ok(self.limits.take(key, quota, self.now(), cost))
+    }
+
+    fn secret(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().or_else(|| self.secrets.get(name).cloned())
+    }
+
+    async fn verify(&self, algorithm: jwt::Algorithm, key: &jwt::Key, message: &[u8], signature: &[u8]) -> bool {
+        verify::verify(algorithm, key, message, signature)
+    }
+}
+
+/// 128 bits of the system's randomness, fetched for 256 calls at a time: a request needs a few, and a system call each
+/// would cost more than the rest of its decisions.
+fn random() -> u128 {
+    thread_local! {
+        static DRAWN: RefCell<Vec<u128>> = const { RefCell::new(Vec::new()) };
+    }
+    DRAWN.with_borrow_mut(|drawn| {
+        if drawn.is_empty() {
+            let mut bytes = [0; 4096];
+            if SystemRandom::new().fill(&mut bytes).is_err() {
+                return fallback();
+            }
+            drawn.extend(bytes.as_chunks().0.iter().map(|chunk| u128::from_ne_bytes(*chunk)));
+        }
+        drawn.pop().unwrap_or_else(fallback)
+    })
+}
+
+/// The system has no randomness to give, which no Linux of this decade does: std's hash keys are still unpredictable.
+fn fallback() -> u128 {
+    let state = RandomState::new();
+    u128::from(state.hash_one(0)) << 64 | u128::from(state.hash_one(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_numbers_do_not_repeat() {
+        let mut numbers: Vec<_> = (0..1_000).map(|_| random()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), 1_000);
+    }
+
+    #[test]
+    fn the_environment_outranks_the_file() {
+        let secrets = [("PATH", "from the file"), ("PORTICO_TEST_ONLY_HERE", "x")];
+        let secrets = secrets.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let platform = NativePlatform::new(Settings { secrets, ..Settings::default() }).unwrap();
+        assert_eq!(platform.secret("PATH"), std::env::var("PATH").ok());
+        assert_eq!(platform.secret("PORTICO_TEST_ONLY_HERE").as_deref(), Some("x"));
+        assert_eq!(platform.secret("PORTICO_TEST_NOWHERE"), None);
+    }
+}

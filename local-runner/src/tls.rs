@@ -1,0 +1,131 @@
+//! TLS: what the server shows its clients, and whom it trusts upstream. rustls, with ring as its only cryptography.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+
+/// Why a certificate or its key cannot be used. Each names the file and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The file cannot be read, or is no PEM.
+    #[error("{}: {problem}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Certificate and key are each readable but not usable together.
+    #[error("{} and {}: {problem}", certificates.display(), key.display())]
+    Pair {
+        /// The file of the certificate chain.
+        certificates: PathBuf,
+        /// The file of the private key.
+        key: PathBuf,
+        /// What is wrong with them.
+        problem: String,
+    },
+}
+
+/// A server's side of TLS from two PEM files: the certificate chain, the server's own first, and its private key (PKCS#8,
+/// PKCS#1 or SEC1). HTTP/2 and HTTP/1.1 are offered, TLS 1.3 and 1.2.
+pub fn server(certificates: &Path, key: &Path) -> Result<ServerConfig, TlsError> {
+    let chain: Vec<_> = CertificateDer::pem_file_iter(certificates)
+        .and_then(Iterator::collect)
+        .map_err(|error| file(certificates, &error, "certificate"))?;
+    if chain.is_empty() {
+        return Err(file(certificates, &pem::Error::NoItemsFound, "certificate"));
+    }
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| file(key, &error, "private key"))?;
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private))
+        .map_err(|error| TlsError::Pair {
+            certificates: certificates.to_owned(),
+            key: key.to_owned(),
+            problem: match error {
+                rustls::Error::InconsistentKeys(_) => {
+                    "the private key does not belong to the first certificate".to_owned()
+                }
+                other => other.to_string(),
+            },
+        })?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn file(path: &Path, error: &pem::Error, what: &str) -> TlsError {
+    let problem = match error {
+        pem::Error::Io(error) => error.to_string(),
+        pem::Error::NoItemsFound => format!("there is no {what} in it (\"-----BEGIN … {}-----\")", what.to_uppercase()),
+        other => format!("not valid PEM: {other}"),
+    };
+    TlsError::File { path: path.to_owned(), problem }
+}
+
+/// The machine's own trusted roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them), and what was wrong with those that
+/// could not be read. No roots are built in: they would age with the binary, and the operator's own authority
+/// would be missing from them.
+pub fn native_roots() -> (RootCertStore, Vec<String>) {
+    let found = rustls_native_certs::load_native_certs();
+    let mut problems: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
+    let mut roots = RootCertStore::empty();
+    let (_, unusable) = roots.add_parsable_certificates(found.certs);
+    if unusable > 0 {
+        problems.push(format!("{unusable} of the machine's trusted roots are not valid"));
+    }
+    if roots.is_empty() {
+        problems.push(
+            "no trusted roots were found, so no https upstream can be reached: install ca-certificates or set SSL_CERT_FILE"
+                .to_owned(),
+        );
+    }
+    (roots, problems)
+}
+
+/// A client's side of TLS that trusts `roots`.
+pub(crate) fn client(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
+    Ok(ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
+/// Named wherever it is needed: a process-wide default would be a global that tests and embedders share.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(certificates: &str, key: &str) -> String {
+        // the process id keeps two checkouts' test runs apart
+        let folder = std::env::temp_dir().join(format!("portico-tls-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(folder.join("own.pem"), own.cert.pem()).unwrap();
+        std::fs::write(folder.join("own.key"), own.signing_key.serialize_pem()).unwrap();
+        std::fs::write(folder.join("other.key"), other.signing_key.serialize_pem()).unwrap();
+        let result = server(&folder.join(certificates), &folder.join(key));
+        result.map_or_else(|error| error.to_string().replace(&format!("{}/", folder.display()), ""), |_| String::new())
+    }
+
+    #[test]
+    fn errors_name_the_file_and_what_is_wrong() {
+        assert_eq!(problem("own.pem", "own.key"), "");
+        assert!(problem("none.pem", "own.key").starts_with("none.pem: No such file"));
+        let missing = "own.key: there is no certificate in it (\"-----BEGIN … CERTIFICATE-----\")";
+        assert_eq!(problem("own.key", "own.key"), missing);
+        let missing = "own.pem: there is no private key in it (\"-----BEGIN … PRIVATE KEY-----\")";
+        assert_eq!(problem("own.pem", "own.pem"), missing);
+        let mismatch = "own.pem and other.key: the private key does not belong to the first certificate";
+        assert_eq!(problem("own.pem", "other.key"), mismatch);
+    }
+}

@@ -1,0 +1,51 @@
+//! WebSockets: after the handshake the two connections are joined and nobody reads what passes (RFC 6455 §4).
+
+use http::header::{CONNECTION, UPGRADE};
+use http::{HeaderMap, Request, Response, StatusCode};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::io::copy_bidirectional;
+
+use crate::drain::Watcher;
+
+/// Whether these headers ask for a WebSocket, or grant one.
+pub(crate) fn is_websocket(headers: &HeaderMap) -> bool {
+    names(headers, &UPGRADE, "websocket") && names(headers, &CONNECTION, "upgrade")
+}
+
+fn names(headers: &HeaderMap, list: &http::HeaderName, token: &str) -> bool {
+    headers
+        .get_all(list)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|element| element.trim().eq_ignore_ascii_case(token))
+}
+
+/// The client's half of a WebSocket, if that is what it asks for. Taken before core sees the request.
+pub(crate) fn requested<B>(request: &mut Request<B>) -> Option<OnUpgrade> {
+    is_websocket(request.headers()).then(|| hyper::upgrade::on(request))
+}
+
+/// The upstream's half of a WebSocket, if it granted one.
+pub(crate) fn granted<B>(response: &mut Response<B>) -> Option<OnUpgrade> {
+    (response.status() == StatusCode::SWITCHING_PROTOCOLS).then(|| hyper::upgrade::on(response))
+}
+
+/// Passes bytes both ways until both sides are done, one broke off, or the server has to end. A side that is done
+/// sending may still receive.
+///
+/// This task belongs to no configuration: a reload does not touch it.
+pub(crate) async fn join(client: OnUpgrade, upstream: OnUpgrade, mut watcher: Watcher) {
+    let joined = async {
+        let (client, upstream) = tokio::try_join!(client, upstream)?;
+        let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
+        // a broken side is nothing that anybody could still be told: both connections just end
+        drop(copy_bidirectional(&mut client, &mut upstream).await);
+        Ok::<_, hyper::Error>(())
+    };
+    tokio::select! {
+        _ = joined => {}
+        () = watcher.aborting() => {}
+    }
+}

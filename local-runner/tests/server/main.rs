@@ -1,0 +1,10 @@
+//! The native server over real sockets: streaming, connections, limits, and ends of every kind.
+//!
+//! Nothing here sleeps or measures time. Where an order matters, one side goes on only after the other confirmed.
+
+mod connections;
+mod protocols;
+mod refusals;
+mod streaming;
+#[path = "../support/mod.rs"]
+mod support;
