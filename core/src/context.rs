@@ -10,6 +10,7 @@ use http::header::{HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use crate::decision::{Decision, Outcome, Policy, Reason};
+use crate::digest;
 use crate::error::Refusal;
 use crate::gateway::Route;
 use crate::jwt;
@@ -26,6 +27,8 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The scheme that the client used.
 pub const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Who was authenticated, and how.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,10 +109,10 @@ impl<'g> Context<'g> {
         let trusted = trusted_proxies.iter().any(|net| net.contains(peer.address));
         let random = platform.random();
         let id = trusted
-            .then(|| head.headers.get(X_REQUEST_ID).and_then(RequestId::accept))
+            .then(|| only(&head.headers, &X_REQUEST_ID).and_then(RequestId::accept))
             .flatten()
             .unwrap_or_else(|| RequestId::new(random));
-        let forwarded_proto = head.headers.get(X_FORWARDED_PROTO).filter(|_| trusted);
+        let forwarded_proto = only(&head.headers, &X_FORWARDED_PROTO).filter(|_| trusted);
         Self {
             received: platform.now(),
             trace: Trace::new(&head.headers, platform.random()),
@@ -209,7 +212,7 @@ impl Trace {
     fn new(headers: &HeaderMap, random: u128) -> Self {
         // an id of all zeroes is invalid, in any of the standard's places
         let span_id = (random as u64).max(1);
-        match headers.get("traceparent").and_then(|value| parse_traceparent(value.to_str().ok()?)) {
+        match only(headers, &TRACEPARENT).and_then(|value| parse_traceparent(value.to_str().ok()?)) {
             Some((trace_id, flags)) => Self { trace_id, span_id, flags, continued: true },
             None => Self { trace_id: random.rotate_left(64).max(1), span_id, flags: 0, continued: false },
         }
@@ -219,13 +222,19 @@ impl Trace {
     pub fn traceparent(&self) -> String {
         let mut text = String::with_capacity(55);
         text.push_str("00-");
-        push_hex(&mut text, self.trace_id, 32);
+        digest::push_hex(&mut text, &self.trace_id.to_be_bytes());
         text.push('-');
-        push_hex(&mut text, u128::from(self.span_id), 16);
+        digest::push_hex(&mut text, &self.span_id.to_be_bytes());
         text.push('-');
-        push_hex(&mut text, u128::from(self.flags), 2);
+        digest::push_hex(&mut text, &[self.flags]);
         text
     }
+}
+
+/// The value of a field that has one line; of several, two readers could each believe another one.
+pub(crate) fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
 }
 
 fn parse_traceparent(text: &str) -> Option<(u128, u8)> {
@@ -274,21 +283,17 @@ impl RequestId {
 pub fn uuid(random: u128) -> String {
     let bits = random & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
     let mut text = String::with_capacity(36);
-    for (shift, digits) in [(96, 8), (80, 4), (64, 4), (48, 4), (0, 12)] {
+    let bytes = bits.to_be_bytes();
+    let mut rest = bytes.as_slice();
+    for length in [4, 2, 2, 2, 6] {
+        let Some((group, others)) = rest.split_at_checked(length) else { break };
         if !text.is_empty() {
             text.push('-');
         }
-        push_hex(&mut text, bits >> shift, digits);
+        digest::push_hex(&mut text, group);
+        rest = others;
     }
     text
-}
-
-/// The last `digits` hex digits of a number. By hand: it is on every request's way, and `format!` takes ten times as long.
-fn push_hex(text: &mut String, number: u128, digits: u32) {
-    for digit in (0..digits).rev() {
-        let nibble = (number >> (4 * digit)) as u8 & 0xf;
-        text.push(char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }));
-    }
 }
 
 /// The rightmost address of X-Forwarded-For that no trusted proxy wrote about itself. Whatever stands to its left is the

@@ -57,7 +57,8 @@ pub enum Upgrade {
 
 /// Reads a request's upgrade, before [`remove`] takes it away.
 pub fn upgrade(method: &Method, headers: &HeaderMap) -> Upgrade {
-    let Some(protocol) = headers.get(UPGRADE) else { return Upgrade::None };
+    let mut protocols = headers.get_all(UPGRADE).iter();
+    let Some(protocol) = protocols.next() else { return Upgrade::None };
     let nominated = headers
         .get_all(CONNECTION)
         .iter()
@@ -65,7 +66,9 @@ pub fn upgrade(method: &Method, headers: &HeaderMap) -> Upgrade {
     if !nominated {
         return Upgrade::None;
     }
-    let websocket = protocol.as_bytes().eq_ignore_ascii_case(b"websocket") && method == Method::GET;
+    // several lines are one list (RFC 9110 §5.3), and a list names something else too
+    let websocket = protocol.as_bytes().eq_ignore_ascii_case(b"websocket") && protocols.next().is_none();
+    let websocket = websocket && method == Method::GET;
     if websocket { Upgrade::WebSocket } else { Upgrade::Other }
 }
 

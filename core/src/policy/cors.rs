@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use super::RouteScope;
 use crate::body::Body;
 use crate::config::{Compiler, Pointer, units, wire};
-use crate::context::{Context, Mode};
+use crate::context::{Context, Mode, only};
 use crate::decision::{Decision, Outcome, Policy, Reason};
 
 /// A compiled CORS policy.
@@ -85,7 +85,9 @@ impl Cors {
             &at.child_key("headers"),
         ));
         if wire.headers.is_empty() {
-            headers = Some([AUTHORIZATION, CONTENT_TYPE].into_iter().chain(credential_headers.iter().cloned()).collect());
+            let mut usual = vec![AUTHORIZATION, CONTENT_TYPE];
+            usual.extend(credential_headers.iter().filter(|name| **name != AUTHORIZATION).cloned());
+            headers = Some(usual);
         }
         if wire.headers.iter().any(|name| name == "*") {
             headers = None;
@@ -104,8 +106,10 @@ impl Cors {
         })
     }
 
-    fn allows(&self, origin: &HeaderValue) -> bool {
-        origin.to_str().is_ok_and(|origin| self.origins.iter().any(|pattern| pattern.matches(origin)))
+    /// Whether the one origin that the request names is on the list.
+    fn allows(&self, headers: &HeaderMap) -> bool {
+        let origin = only(headers, &ORIGIN).and_then(|origin| origin.to_str().ok());
+        origin.is_some_and(|origin| self.origins.iter().any(|pattern| pattern.matches(origin)))
     }
 
     /// Step 4 of a request's life, for everything but preflights.
@@ -114,7 +118,7 @@ impl Cors {
             context.cors = Grant::Vary;
         }
         let Some(origin) = context.headers.get(ORIGIN).cloned() else { return };
-        let allowed = self.allows(&origin);
+        let allowed = self.allows(&context.headers);
         self.record(context, allowed, if allowed { Reason::OriginAllowed } else { Reason::OriginRefused });
         if allowed && self.mode == Mode::Enforce {
             context.cors = Grant::Origin { cors: self, origin };
@@ -143,7 +147,7 @@ impl Cors {
             (Ok(name), Some(known)) => known.contains(name),
             (Err(_), _) => false,
         });
-        let permitted = self.allows(&origin) && self.methods.contains(method) && headers_allowed;
+        let permitted = self.allows(&context.headers) && self.methods.contains(method) && headers_allowed;
         self.record(context, permitted, if permitted { Reason::PreflightAllowed } else { Reason::PreflightRefused });
         if !self.answers_preflights() {
             return None;
