@@ -37,7 +37,12 @@ pub struct Redirect {
 }
 
 impl Respond {
-    pub(crate) fn compile(wire: &wire::Respond, at: &Pointer, scope: &RouteScope<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(crate) fn compile(
+        wire: &wire::Respond,
+        at: &Pointer,
+        scope: &RouteScope<'_>,
+        compiler: &mut Compiler<'_>,
+    ) -> Option<Self> {
         if wire.body.is_some() && wire.json.is_some() {
             compiler.error(at, "`body` and `json` exclude each other");
         }
@@ -85,7 +90,12 @@ impl Respond {
 }
 
 impl Redirect {
-    pub(crate) fn compile(wire: &wire::Redirect, at: &Pointer, scope: &RouteScope<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(crate) fn compile(
+        wire: &wire::Redirect,
+        at: &Pointer,
+        scope: &RouteScope<'_>,
+        compiler: &mut Compiler<'_>,
+    ) -> Option<Self> {
         let to_at = at.child_key("to");
         // the place a client is sent to must be the operator's choice, not the client's
         let fixed_host = ["https://", "http://"].iter().find_map(|scheme| wire.to.strip_prefix(scheme)).map(|rest| {
@@ -98,7 +108,9 @@ impl Redirect {
                 .error(&to_at, "a redirect must name its host itself, or start with one slash")
                 .help("for example https://new.example/${path.rest}");
         }
-        let status = StatusCode::from_u16(wire.status).ok().filter(|status| matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308));
+        let status = StatusCode::from_u16(wire.status)
+            .ok()
+            .filter(|status| matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308));
         if status.is_none() {
             compiler.error(&at.child_key("status"), "a redirect's status is 301, 302, 303, 307 or 308");
         }

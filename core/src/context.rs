@@ -219,15 +219,15 @@ impl Trace {
     }
 
     /// The `traceparent` that goes upstream.
-    pub fn traceparent(&self) -> String {
-        let mut text = String::with_capacity(55);
-        text.push_str("00-");
-        digest::push_hex(&mut text, &self.trace_id.to_be_bytes());
-        text.push('-');
-        digest::push_hex(&mut text, &self.span_id.to_be_bytes());
-        text.push('-');
-        digest::push_hex(&mut text, &[self.flags]);
-        text
+    pub fn traceparent(&self) -> HeaderValue {
+        let mut text = Vec::with_capacity(55);
+        text.extend_from_slice(b"00-");
+        text.extend_from_slice(&digest::hex16((self.trace_id >> 64) as u64));
+        text.extend_from_slice(&digest::hex16(self.trace_id as u64));
+        text.push(b'-');
+        text.extend_from_slice(&digest::hex16(self.span_id));
+        text.extend_from_slice(&[b'-', digest::digit(self.flags >> 4), digest::digit(self.flags & 0xf)]);
+        header_value(text)
     }
 }
 
@@ -240,7 +240,8 @@ pub(crate) fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h 
 fn parse_traceparent(text: &str) -> Option<(u128, u8)> {
     let mut fields = text.split('-');
     let (version, trace, parent, flags) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-    let lower_hex = |field: &str, len| field.len() == len && field.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let lower_hex =
+        |field: &str, len| field.len() == len && field.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let shaped = lower_hex(version, 2) && lower_hex(trace, 32) && lower_hex(parent, 16) && lower_hex(flags, 2);
     // a later version may append fields; version 00 may not, and ff is invalid
     if !shaped || version == "ff" || (version == "00" && fields.next().is_some()) {
@@ -258,7 +259,7 @@ pub struct RequestId(HeaderValue);
 impl RequestId {
     /// A new id: a UUID.
     pub fn new(random: u128) -> Self {
-        Self(HeaderValue::from_maybe_shared(Bytes::from(uuid(random))).unwrap_or_else(|_| HeaderValue::from_static("-")))
+        Self(header_value(uuid(random).into_bytes()))
     }
 
     /// An id that came with the request, if it is short and plain.
@@ -282,18 +283,22 @@ impl RequestId {
 /// A version 4 UUID (RFC 9562 §5.4).
 pub fn uuid(random: u128) -> String {
     let bits = random & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
+    let digits = [digest::hex16((bits >> 64) as u64), digest::hex16(bits as u64)];
     let mut text = String::with_capacity(36);
-    let bytes = bits.to_be_bytes();
-    let mut rest = bytes.as_slice();
-    for length in [4, 2, 2, 2, 6] {
-        let Some((group, others)) = rest.split_at_checked(length) else { break };
-        if !text.is_empty() {
+    for (index, digit) in digits.as_flattened().iter().enumerate() {
+        if matches!(index, 8 | 12 | 16 | 20) {
             text.push('-');
         }
-        digest::push_hex(&mut text, group);
-        rest = others;
+        text.push(char::from(*digit));
     }
     text
+}
+
+/// The value of a header field, from a text that is made of visible ASCII.
+pub(crate) fn header_value(text: impl Into<Bytes>) -> HeaderValue {
+    let value = HeaderValue::from_maybe_shared(text.into());
+    debug_assert!(value.is_ok(), "not a header value");
+    value.unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// The rightmost address of X-Forwarded-For that no trusted proxy wrote about itself. Whatever stands to its left is the
@@ -375,7 +380,11 @@ mod tests {
     fn only_trusted_proxies_say_who_the_client_is() {
         assert_eq!(client("203.0.113.9", &["198.51.100.1"]), "203.0.113.9");
         assert_eq!(client("10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
-        assert_eq!(client("10.0.0.1", &["1.1.1.1, 198.51.100.1, 10.2.2.2"]), "198.51.100.1", "1.1.1.1 is the client's claim");
+        assert_eq!(
+            client("10.0.0.1", &["1.1.1.1, 198.51.100.1, 10.2.2.2"]),
+            "198.51.100.1",
+            "1.1.1.1 is the client's claim"
+        );
         assert_eq!(client("10.0.0.1", &["1.1.1.1", "198.51.100.1"]), "198.51.100.1", "lines join from the right");
         assert_eq!(client("10.0.0.1", &["198.51.100.1, nonsense"]), "10.0.0.1", "what cannot be read ends the chain");
         assert_eq!(client("10.0.0.1", &["198.51.100.1:4711"]), "198.51.100.1");
@@ -395,7 +404,7 @@ mod tests {
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let trace = Trace::new(&headers(&[("traceparent", good)]), 7);
         assert!(trace.continued);
-        assert_eq!(trace.traceparent(), "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000007-01");
+        assert_eq!(trace.traceparent(), *"00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000007-01");
         for bad in [
             "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
             "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",

@@ -14,24 +14,25 @@ pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
 
 /// Bytes in lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    push_hex(&mut text, bytes);
-    text
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).map(char::from).collect()
 }
 
-/// Appends bytes in lower-case hex. By hand: ids are on every request's way, and `format!` takes many times as long.
-pub(crate) fn push_hex(text: &mut String, bytes: &[u8]) {
-    let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 0xf));
-    }
+/// A number's 16 lower-case hex digits. By hand: ids are on every request's way, and `format!` takes many times as long.
+pub(crate) fn hex16(number: u64) -> [u8; 16] {
+    std::array::from_fn(|index| digit((number >> (60 - 4 * index)) as u8 & 0xf))
+}
+
+/// The hex digit of a number below 16.
+pub(crate) fn digit(nibble: u8) -> u8 {
+    if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
 }
 
 /// 32 bytes from 64 hex digits of either case.
 pub(crate) fn parse_hex(text: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u8> = text.chars().map(|digit| digit.to_digit(16).map(|value| value as u8)).collect::<Option<_>>()?;
-    let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, nibble| byte << 4 | nibble)).collect();
+    let digits: Vec<u8> =
+        text.chars().map(|digit| digit.to_digit(16).map(|value| value as u8)).collect::<Option<_>>()?;
+    let bytes: Vec<u8> =
+        digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, nibble| byte << 4 | nibble)).collect();
     if digits.len() == 64 { bytes.try_into().ok() } else { None }
 }
 

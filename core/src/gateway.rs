@@ -19,7 +19,7 @@ use crate::forward::hop_by_hop::{self, Upgrade};
 use crate::forward::{self, Upstream};
 use crate::net::Net;
 use crate::platform::{Peer, Platform};
-use crate::policy::transform::{ResponseTransform, Target};
+use crate::policy::transform::Target;
 use crate::policy::{Policies, cors};
 use crate::route::{self, Found, Lookup, Router};
 
@@ -145,11 +145,7 @@ impl Gateway {
     }
 
     /// Step 3: chooses the route, for a preflight the one its actual request would take.
-    fn route<'g>(
-        &'g self,
-        context: &mut Context<'g>,
-        preflight: Option<&Method>,
-    ) -> Result<&'g Route, Refusal> {
+    fn route<'g>(&'g self, context: &mut Context<'g>, preflight: Option<&Method>) -> Result<&'g Route, Refusal> {
         let answers = |route: &&Route| route.policies.cors.as_ref().is_some_and(cors::Cors::answers_preflights);
         let found = preflight.and_then(|method| self.find(context, method).ok().filter(answers));
         let found = match found {
@@ -204,9 +200,12 @@ impl Gateway {
         context: &mut Context<'g>,
         policies: &'g Policies,
     ) -> Result<(HeaderMap, Option<Target<'g>>), Refusal> {
-        // moved, not copied, unless the response still has to be rewritten by them
-        let kept = policies.response.as_ref().is_some_and(ResponseTransform::reads_request_headers);
-        let mut headers = if kept { context.headers.clone() } else { std::mem::take(&mut context.headers) };
+        // moved, not copied, unless a template still has to read them
+        let mut headers = if policies.read_request_headers() {
+            context.headers.clone()
+        } else {
+            std::mem::take(&mut context.headers)
+        };
         let upgrade = hop_by_hop::upgrade(&context.method, &headers);
         if upgrade == Upgrade::Other {
             return Err(context.refused(Refusal::new(Policy::Forward, Reason::UpgradeRefused)));
@@ -270,10 +269,21 @@ impl Gateway {
 /// Step 1: one canonical path, one host.
 fn normalise(context: &mut Context<'_>, version: Version) -> Result<(), Refusal> {
     // RFC 9112 §3.2: exactly one Host, and only a request before 1.1 may lack it
-    let hosts = context.headers.get_all(HOST).iter().count();
-    if hosts > 1 {
-        let refusal = Refusal::new(Policy::Path, Reason::RequestMalformed).detail("Host is given twice.");
-        return Err(context.refused(refusal));
+    let malformed = |detail| Refusal::new(Policy::Path, Reason::RequestMalformed).detail(detail);
+    let mut hosts = context.headers.get_all(HOST).iter();
+    let (host, another) = (hosts.next(), hosts.next());
+    if another.is_some() {
+        return Err(context.refused(malformed("Host is given twice.")));
+    }
+    // HTTP/1.1's absolute target outranks Host; in HTTP/2 and 3 they must agree (RFC 9113 §8.3.1)
+    let agree =
+        |(host, authority): (&HeaderValue, &HeaderValue)| host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
+    if version >= Version::HTTP_2 && !host.zip(context.authority.as_ref()).is_none_or(agree) {
+        return Err(context.refused(malformed("Host and :authority differ.")));
+    }
+    // RFC 9110 §4.2.4: a user in the authority only serves to deceive
+    if context.authority.as_ref().is_some_and(|authority| authority.as_bytes().contains(&b'@')) {
+        return Err(context.refused(malformed("The host must not name a user.")));
     }
     if version == Version::HTTP_11 && context.authority.is_none() {
         return Err(context.refused(Refusal::new(Policy::Path, Reason::HostMissing)));

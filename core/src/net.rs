@@ -34,7 +34,9 @@ impl Net {
         let net = Self { bits: bits(address), prefix: prefix + offset };
         if net.bits & !net.mask() != 0 {
             let network = Ipv6Addr::from(net.bits & net.mask()).to_canonical();
-            return Err(format!("{text} has bits beyond its prefix: write {network}/{prefix}, or {address} for one address"));
+            return Err(format!(
+                "{text} has bits beyond its prefix: write {network}/{prefix}, or {address} for one address"
+            ));
         }
         Ok(net)
     }

@@ -17,15 +17,19 @@ use crate::jwt;
 use crate::limit::{Quota, Verdict};
 
 /// What a runtime gives to core.
-#[expect(async_fn_in_trait, reason = "whether a future is Send is the platform's affair, see the module's documentation")]
+#[expect(
+    async_fn_in_trait,
+    reason = "whether a future is Send is the platform's affair, see the module's documentation"
+)]
 pub trait Platform {
     /// The runtime's own body stream, handed on untouched.
     type Stream;
 
     /// Sends `request` upstream and returns the response as soon as its head is there.
     ///
-    /// The URI is absolute. `timeout` bounds the time until the response's head. Redirects are not followed and bodies
-    /// are not decoded. A response 101 carries whatever the platform needs to join the two connections in its
+    /// The URI is absolute. Redirects are not followed and bodies
+    /// are not decoded. `timeout` bounds the wait for the head, counted anew whenever a part of the request's body went
+    /// out: a long upload is no silent upstream. A response 101 carries whatever the platform needs to join the two connections in its
     /// extensions.
     async fn fetch(
         &self,

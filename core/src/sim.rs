@@ -199,7 +199,11 @@ impl Platform for Sim {
 
 impl fmt::Debug for Sim {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Sim").field("now", &self.now.get()).field("seed", &self.seed.get()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Sim")
+            .field("now", &self.now.get())
+            .field("seed", &self.seed.get())
+            .finish_non_exhaustive()
     }
 }
 

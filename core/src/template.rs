@@ -99,7 +99,16 @@ pub enum TemplateError {
 }
 
 const NAMES: [&str; 11] = [
-    "path.NAME", "query.NAME", "header.NAME", "claims.NAME", "consumer", "host", "method", "ip", "request.id", "uuid",
+    "path.NAME",
+    "query.NAME",
+    "header.NAME",
+    "claims.NAME",
+    "consumer",
+    "host",
+    "method",
+    "ip",
+    "request.id",
+    "uuid",
     "secret.NAME",
 ];
 
@@ -198,6 +207,11 @@ impl Variable {
             _ => return Err(unknown()),
         };
         if rest.is_empty() { Err(TemplateError::Nameless(name.to_owned())) } else { Ok(variable) }
+    }
+
+    /// Whether it is a request header.
+    pub fn is_header(&self) -> bool {
+        matches!(self, Self::Header(_))
     }
 
     /// The name, as one would write it.

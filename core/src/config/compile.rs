@@ -226,7 +226,8 @@ impl Compiler<'_> {
                 MatchError::Duplicate { other, method } => {
                     let other = routes.get(*other).map(|route| &*route.name).unwrap_or_default();
                     let method = method.as_ref().map_or("any method", Method::as_str);
-                    let message = format!("never reached: `{other}` has the same host, path and conditions for {method}");
+                    let message =
+                        format!("never reached: `{other}` has the same host, path and conditions for {method}");
                     self.error(&at, message).help("add a condition, or remove one of the two")
                 }
             };
@@ -288,7 +289,8 @@ impl Compiler<'_> {
     /// Parses methods. They are case-sensitive (RFC 9110 §9.1), and a lower-case one is a slip.
     pub(crate) fn methods(&mut self, texts: &[String], at: &Pointer) -> Vec<Method> {
         let parse = |(index, text): (usize, &String)| {
-            let method = Method::from_bytes(text.as_bytes()).ok().filter(|_| !text.bytes().any(|b| b.is_ascii_lowercase()));
+            let method =
+                Method::from_bytes(text.as_bytes()).ok().filter(|_| !text.bytes().any(|b| b.is_ascii_lowercase()));
             let message = || format!("expected a method such as GET, found {text:?}");
             self.check(&at.child_index(index), method.ok_or_else(message))
         };
@@ -331,7 +333,8 @@ impl Compiler<'_> {
                 Variable::Path(name) => suggestion(name, scope.parameters.iter(), "parameters"),
                 _ => "add `auth` to the route's policies".to_owned(),
             };
-            self.error(at, format!("`${{{}}}` has no value on route `{}`: {lacking}", variable.name(), scope.name)).help(help);
+            self.error(at, format!("`${{{}}}` has no value on route `{}`: {lacking}", variable.name(), scope.name))
+                .help(help);
         }
         Some(template)
     }

@@ -14,8 +14,8 @@ pub mod units;
 pub mod wire;
 
 pub use bundle::{Bundle, Hash};
-pub use compile::compile;
 pub(crate) use compile::Compiler;
+pub use compile::compile;
 pub use finding::{Finding, Findings, Part, Severity};
 pub use pointer::{Pointer, Segment};
 pub use read::{Read, read};

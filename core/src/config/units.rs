@@ -43,10 +43,14 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, millis) in [("250ms", 250), ("5s", 5_000), ("1m", 60_000), ("2h", 7_200_000), ("7d", 604_800_000), ("0s", 0)] {
+        for (text, millis) in
+            [("250ms", 250), ("5s", 5_000), ("1m", 60_000), ("2h", 7_200_000), ("7d", 604_800_000), ("0s", 0)]
+        {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
-        for text in ["", "5", "s", "5 s", "-1s", "1.5s", "5sec", "5S", "99999999999999999999s", "18446744073709551615d", "١s"] {
+        for text in
+            ["", "5", "s", "5 s", "-1s", "1.5s", "5sec", "5S", "99999999999999999999s", "18446744073709551615d", "١s"]
+        {
             assert!(duration(text).is_err(), "{text}");
         }
     }

@@ -72,7 +72,7 @@ wire! {
 
     /// One place where an upstream runs.
     pub struct Target {
-        /// http:// or https://, host, optional port, optional path prefix. `demo://NAME` is answered by `portico dev` itself.
+        /// `http://` or `https://`, host, optional port, optional path prefix. `demo://NAME` is answered by `portico dev` itself.
         pub url: String,
         /// Its share of the requests, relative to the other targets' weights. 0 takes it out. Default: 1.
         #[serde(default = "one")]
@@ -203,7 +203,7 @@ wire! {
 
     /// A redirect.
     pub struct Redirect {
-        /// Where to; may hold templates: https://new.example/${path.rest}
+        /// Where to; may hold templates: `https://new.example/${path.rest}`
         pub to: String,
         /// 301, 302, 303, 307 or 308. Default: 308, which keeps the method.
         #[serde(default = "permanent")]
@@ -246,7 +246,7 @@ wire! {
 
     /// Cross-origin resource sharing.
     pub struct Cors {
-        /// Origins that may read responses: https://shop.example, https://*.shop.example, or "*" for all.
+        /// Origins that may read responses: `https://shop.example`, `https://*.shop.example`, or "*" for all.
         pub origins: Vec<String>,
         /// Methods that a preflight permits. Default: the route's, or GET, HEAD, POST, PUT, PATCH, DELETE.
         #[serde(default)]

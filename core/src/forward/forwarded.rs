@@ -3,7 +3,6 @@
 //! What a trusted proxy wrote is continued; what anybody else wrote is replaced.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::net::IpAddr;
 
 use bytes::Bytes;
@@ -14,32 +13,35 @@ use crate::context::{Context, X_FORWARDED_FOR, X_FORWARDED_PROTO};
 const FORWARDED: HeaderName = http::header::FORWARDED;
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 /// Spoofable relatives that some upstreams believe; we do not send them, so they never pass.
-const RELATIVES: [&str; 6] =
-    ["x-real-ip", "x-client-ip", "true-client-ip", "x-forwarded-port", "x-forwarded-server", "x-forwarded-scheme"];
+fn relative(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "x-real-ip"
+            | "x-client-ip"
+            | "true-client-ip"
+            | "x-forwarded-port"
+            | "x-forwarded-server"
+            | "x-forwarded-scheme"
+    )
+}
 
 /// Adds our hop to a request that goes upstream.
 pub fn add(headers: &mut HeaderMap, context: &Context<'_>) {
     let proto = if context.secure { "https" } else { "http" };
-    let (chain, elements) = if context.trusted {
-        (joined(headers, &X_FORWARDED_FOR), joined(headers, &FORWARDED))
-    } else {
-        (None, None)
-    };
+    let (chain, elements) =
+        if context.trusted { (joined(headers, &X_FORWARDED_FOR), joined(headers, &FORWARDED)) } else { (None, None) };
     if !context.trusted {
-        let spoofed: Vec<_> = headers.keys().filter(|name| RELATIVES.contains(&name.as_str())).cloned().collect();
+        let spoofed: Vec<_> = headers.keys().filter(|name| relative(name)).cloned().collect();
         for name in spoofed {
             headers.remove(name);
         }
     }
 
-    let mut peer = String::with_capacity(48);
-    let _ = write!(peer, "{}", context.peer);
+    let peer = text(context.peer);
     let mut element = String::with_capacity(128);
-    let _ = match context.peer {
-        IpAddr::V4(_) => write!(element, "for={peer}"),
-        // IPv6 goes in brackets and quotes (RFC 7239 §6)
-        IpAddr::V6(_) => write!(element, "for=\"[{peer}]\""),
-    };
+    // IPv6 goes in brackets and quotes (RFC 7239 §6)
+    let (before, after) = if context.peer.is_ipv4() { ("for=", "") } else { ("for=\"[", "]\"") };
+    element.extend([before, &peer, after]);
     if let Some(host) = context.host() {
         element.push_str(";host=");
         element.push_str(&quoted(host));
@@ -55,6 +57,19 @@ pub fn add(headers: &mut HeaderMap, context: &Context<'_>) {
         Some(host) => drop(headers.insert(X_FORWARDED_HOST, host.clone())),
         None => drop(headers.remove(X_FORWARDED_HOST)),
     }
+}
+
+/// An address as text. IPv4 by hand: `Display` takes ten times as long, and this is on every request's way.
+fn text(address: IpAddr) -> String {
+    let IpAddr::V4(v4) = address else { return address.to_string() };
+    let mut text = String::with_capacity(15);
+    for octet in v4.octets() {
+        if !text.is_empty() {
+            text.push('.');
+        }
+        text.push_str(itoa::Buffer::new().format(octet));
+    }
+    text
 }
 
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {

@@ -4,16 +4,33 @@ use http::header::{CONNECTION, TE, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 /// Fields that are hop-by-hop whether or not `Connection` names them.
-const ALWAYS: [&str; 8] = [
-    "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "transfer-encoding", "te",
-    "upgrade",
-];
+fn always(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "transfer-encoding"
+            | "te"
+            | "upgrade"
+    )
+}
 
 /// Fields that `Connection` may not nominate: they frame the message or are the gateway's own to give, and a client that
 /// could have them dropped could have an upstream trust what it should not.
 const NEVER: [&str; 10] = [
-    "content-length", "content-type", "host", "authorization", "cookie", "forwarded", "x-forwarded-for",
-    "x-forwarded-proto", "x-forwarded-host", "x-request-id",
+    "content-length",
+    "content-type",
+    "host",
+    "authorization",
+    "cookie",
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "x-request-id",
 ];
 
 /// Removes hop-by-hop fields. `TE: trailers` stays: it says that the sender can take trailers, and so can we.
@@ -33,9 +50,10 @@ pub fn remove(headers: &mut HeaderMap) {
             }
         }
     }
-    let trailers = headers.get_all(TE).iter().any(|value| tokens(value).any(|token| token.eq_ignore_ascii_case(b"trailers")));
+    let trailers =
+        headers.get_all(TE).iter().any(|value| tokens(value).any(|token| token.eq_ignore_ascii_case(b"trailers")));
     // one look at what is there is cheaper than eight for what is mostly not
-    let present: Vec<HeaderName> = headers.keys().filter(|name| ALWAYS.contains(&name.as_str())).cloned().collect();
+    let present: Vec<HeaderName> = headers.keys().filter(|name| always(name)).cloned().collect();
     for name in present {
         headers.remove(name);
     }
@@ -127,11 +145,15 @@ mod tests {
 
     #[test]
     fn only_websockets_are_upgraded() {
-        let ask = |connection, protocol| upgrade(&Method::GET, &map(&[("connection", connection), ("upgrade", protocol)]));
+        let ask =
+            |connection, protocol| upgrade(&Method::GET, &map(&[("connection", connection), ("upgrade", protocol)]));
         assert_eq!(ask("keep-alive, Upgrade", "WebSocket"), Upgrade::WebSocket);
         assert_eq!(ask("Upgrade, HTTP2-Settings", "h2c"), Upgrade::Other);
         assert_eq!(ask("Upgrade", "websocket, h2c"), Upgrade::Other);
         assert_eq!(ask("close", "websocket"), Upgrade::None);
-        assert_eq!(upgrade(&Method::POST, &map(&[("connection", "upgrade"), ("upgrade", "websocket")])), Upgrade::Other);
+        assert_eq!(
+            upgrade(&Method::POST, &map(&[("connection", "upgrade"), ("upgrade", "websocket")])),
+            Upgrade::Other
+        );
     }
 }

@@ -4,9 +4,8 @@ pub mod forwarded;
 pub mod hop_by_hop;
 mod target;
 
-use bytes::Bytes;
 use http::header::HOST;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Version};
 
 pub use target::{Upstream, UpstreamTarget};
 
@@ -66,7 +65,8 @@ pub(crate) async fn forward<'g, P: Platform>(
             Ok(response)
         }
         Err(FetchError::RequestTooLarge) => {
-            let refusal = body_limit.map_or_else(|| Refusal::new(Policy::BodyLimit, Reason::BodyTooLarge), BodyLimit::refusal);
+            let refusal =
+                body_limit.map_or_else(|| Refusal::new(Policy::BodyLimit, Reason::BodyTooLarge), BodyLimit::refusal);
             // the declared length was fine and the decision said so: this one replaces it
             context.decisions.retain(|decision| decision.policy != Policy::BodyLimit);
             Err(context.refused(refusal))
@@ -84,9 +84,7 @@ fn refused(context: &mut Context<'_>, reason: Reason) -> Refusal {
 
 fn add_trace(headers: &mut HeaderMap, context: &Context<'_>) {
     headers.insert(X_REQUEST_ID, context.id.to_header());
-    if let Ok(traceparent) = HeaderValue::from_maybe_shared(Bytes::from(context.trace.traceparent())) {
-        headers.insert(TRACEPARENT, traceparent);
-    }
+    headers.insert(TRACEPARENT, context.trace.traceparent());
     if !context.trace.continued {
         headers.remove(TRACESTATE);
     }

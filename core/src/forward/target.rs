@@ -35,7 +35,12 @@ pub struct UpstreamTarget {
 }
 
 impl Upstream {
-    pub(crate) fn compile(name: &str, wire: &wire::Upstream, at: &Pointer, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(crate) fn compile(
+        name: &str,
+        wire: &wire::Upstream,
+        at: &Pointer,
+        compiler: &mut Compiler<'_>,
+    ) -> Option<Self> {
         let timeout = wire.timeout.as_deref().unwrap_or("30s");
         let timeout = compiler.check(&at.child_key("timeout"), units::duration(timeout));
         if timeout == Some(Duration::ZERO) {
@@ -110,7 +115,8 @@ impl Upstream {
 
 impl UpstreamTarget {
     fn parse(upstream: &str, wire: &wire::Target) -> Result<Self, String> {
-        let malformed = |why: &str| format!("{why} in {:?}; expected http:// or https://, a host and perhaps a path", wire.url);
+        let malformed =
+            |why: &str| format!("{why} in {:?}; expected http:// or https://, a host and perhaps a path", wire.url);
         let uri: Uri = wire.url.parse().map_err(|_| malformed("not a URL"))?;
         let parts = uri.into_parts();
         let scheme = parts.scheme.ok_or_else(|| malformed("no scheme"))?;

@@ -198,7 +198,8 @@ mod tests {
             }
         }
         for (index, first) in passed.iter().enumerate() {
-            let in_window = passed.iter().skip(index).take_while(|at| at.since(*first) < Duration::from_secs(60)).count();
+            let in_window =
+                passed.iter().skip(index).take_while(|at| at.since(*first) < Duration::from_secs(60)).count();
             assert!(in_window <= 10, "{in_window} in one window");
         }
     }

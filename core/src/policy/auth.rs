@@ -39,7 +39,9 @@ impl Auth {
             any_of.extend(compiler.identity(name, &any_of_at.child_index(index)));
         }
         if !wire.claims.is_empty() && !any_of.is_empty() && any_of.iter().all(|identity| !identity.has_claims()) {
-            compiler.error(&at.child_key("claims"), "none of the identities has claims").help("API keys have scopes only");
+            compiler
+                .error(&at.child_key("claims"), "none of the identities has claims")
+                .help("API keys have scopes only");
         }
         let claims = wire.claims.iter().map(|(name, values)| (name.clone(), values.0.clone())).collect();
         Some(Self {
@@ -103,7 +105,8 @@ impl Auth {
 
     fn authorise(&self, principal: &Principal) -> Result<(), Refusal> {
         if let Some(missing) = self.scopes.iter().find(|scope| !principal.scopes.contains(scope)) {
-            let refusal = Refusal::new(Policy::Auth, Reason::ScopeMissing).detail(format!("The scope {missing} is required."));
+            let refusal =
+                Refusal::new(Policy::Auth, Reason::ScopeMissing).detail(format!("The scope {missing} is required."));
             // RFC 6750 §3.1
             let challenge = format!(
                 "Bearer realm=\"{}\", error=\"insufficient_scope\", scope=\"{}\"",

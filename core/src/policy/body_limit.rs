@@ -45,6 +45,7 @@ impl BodyLimit {
 
     /// The refusal of a body over the bound.
     pub fn refusal(&self) -> Refusal {
-        Refusal::new(Policy::BodyLimit, Reason::BodyTooLarge).detail(format!("At most {} bytes are accepted.", self.max))
+        Refusal::new(Policy::BodyLimit, Reason::BodyTooLarge)
+            .detail(format!("At most {} bytes are accepted.", self.max))
     }
 }

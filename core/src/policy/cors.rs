@@ -32,7 +32,10 @@ enum OriginPattern {
     Any,
     Exact(String),
     /// `https://*.shop.example`: everything between scheme and suffix, which starts with a dot.
-    Below { scheme: String, suffix: String },
+    Below {
+        scheme: String,
+        suffix: String,
+    },
 }
 
 /// What CORS adds to the response of the request at hand.
@@ -159,7 +162,9 @@ impl Cors {
         // permission depends on these too, see the Fetch standard's note on CORS and caches
         headers.append(VARY, HeaderValue::from_static("Access-Control-Request-Method, Access-Control-Request-Headers"));
         if permitted {
-            headers.extend(joined(self.methods.iter().map(Method::as_str)).map(|value| (ACCESS_CONTROL_ALLOW_METHODS, value)));
+            headers.extend(
+                joined(self.methods.iter().map(Method::as_str)).map(|value| (ACCESS_CONTROL_ALLOW_METHODS, value)),
+            );
             let names: Vec<_> = match &self.headers {
                 Some(known) => known.iter().map(HeaderName::as_str).collect(),
                 // "*" would not cover Authorization: name what was asked for
@@ -220,7 +225,8 @@ impl OriginPattern {
         if text == "*" {
             return Ok(Self::Any);
         }
-        let malformed = || format!("expected an origin such as https://shop.example or https://*.shop.example, found {text:?}");
+        let malformed =
+            || format!("expected an origin such as https://shop.example or https://*.shop.example, found {text:?}");
         // "null" is what sandboxed frames of any site send: allowing it allows everybody
         let (scheme, rest) = text.split_once("://").ok_or_else(malformed)?;
         if rest.is_empty() || rest.contains(['/', '?', '#', '@', ' ', ',']) {
@@ -241,9 +247,11 @@ impl OriginPattern {
             Self::Any => true,
             Self::Exact(exact) => origin == exact,
             Self::Below { scheme, suffix } => origin.split_once("://").is_some_and(|(found, host)| {
-                found == scheme && host.strip_suffix(suffix.as_str()).is_some_and(|label| {
-                    !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-                })
+                found == scheme
+                    && host.strip_suffix(suffix.as_str()).is_some_and(|label| {
+                        !label.is_empty()
+                            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+                    })
             }),
         }
     }
@@ -278,7 +286,16 @@ mod tests {
 
     #[test]
     fn what_is_no_origin_is_refused() {
-        for text in ["", "null", "shop.example", "https://", "https://shop.example/", "https://*", "https://a*.b", "https://*.*.b"] {
+        for text in [
+            "",
+            "null",
+            "shop.example",
+            "https://",
+            "https://shop.example/",
+            "https://*",
+            "https://a*.b",
+            "https://*.*.b",
+        ] {
             assert!(OriginPattern::parse(text).is_err(), "{text}");
         }
     }

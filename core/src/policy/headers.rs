@@ -18,7 +18,15 @@ pub struct HeaderEdit {
 
 /// Fields that belong to the connection or to the message's framing: nobody may set them by hand.
 const RESERVED: [&str; 9] = [
-    "connection", "content-length", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
 ];
 
 impl HeaderEdit {

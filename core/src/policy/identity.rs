@@ -70,7 +70,12 @@ const REMEMBERED_BYTES: usize = 8 << 20;
 const REMEMBERED_SECONDS: u64 = 3_600;
 
 impl Identity {
-    pub(crate) fn compile(name: &str, wire: &wire::Identity, at: &Pointer, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(crate) fn compile(
+        name: &str,
+        wire: &wire::Identity,
+        at: &Pointer,
+        compiler: &mut Compiler<'_>,
+    ) -> Option<Self> {
         let name: Arc<str> = name.into();
         let kind = match wire {
             wire::Identity::Jwt(jwt) => Kind::Jwt(Jwt::compile(jwt, &at.child_key("jwt"), compiler)?),
@@ -146,18 +151,23 @@ impl Jwt {
         let mut algorithms = Vec::new();
         for (index, name) in wire.algorithms.iter().enumerate() {
             let at = algorithms_at.child_index(index);
-            let parsed = name.parse::<jwt::Algorithm>().map_err(|_| {
-                format!("unknown algorithm {name:?}; known: HS256, RS256, PS256, ES256, ES384, EdDSA")
-            });
+            let parsed = name
+                .parse::<jwt::Algorithm>()
+                .map_err(|_| format!("unknown algorithm {name:?}; known: HS256, RS256, PS256, ES256, ES384, EdDSA"));
             algorithms.extend(compiler.check(&at, parsed));
         }
         if wire.algorithms.is_empty() {
-            compiler.error(&algorithms_at, "name the algorithms that are accepted").help("for example algorithms: [ES256]");
+            compiler
+                .error(&algorithms_at, "name the algorithms that are accepted")
+                .help("for example algorithms: [ES256]");
         }
         let symmetric = algorithms.iter().filter(|algorithm| algorithm.is_symmetric()).count();
         if symmetric > 0 && symmetric < algorithms.len() {
             compiler
-                .error(&algorithms_at, "HS256 and public-key algorithms cannot be mixed: a public key could pass as the secret")
+                .error(
+                    &algorithms_at,
+                    "HS256 and public-key algorithms cannot be mixed: a public key could pass as the secret",
+                )
                 .help("make two identities of it");
         }
         let keys = match (&wire.jwks, &wire.secret) {
@@ -261,9 +271,7 @@ impl Jwt {
                 &shared
             }
         };
-        let refused = |error: jwt::TokenError| {
-            Refusal::new(Policy::Auth, reason(&error)).detail(error.to_string())
-        };
+        let refused = |error: jwt::TokenError| Refusal::new(Policy::Auth, reason(&error)).detail(error.to_string());
         let untrusted = jwt::Untrusted::parse(token).map_err(refused)?;
         let mut valid = false;
         for (algorithm, key) in untrusted.select(&self.rules, keys).map_err(refused)? {

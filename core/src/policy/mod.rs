@@ -51,6 +51,12 @@ pub(crate) struct RouteScope<'a> {
 }
 
 impl Policies {
+    /// Whether a transform writes something that came in a request header.
+    pub(crate) fn read_request_headers(&self) -> bool {
+        let request = self.request.as_ref().is_some_and(transform::RequestTransform::reads_request_headers);
+        request || self.response.as_ref().is_some_and(transform::ResponseTransform::reads_request_headers)
+    }
+
     /// Compiles a route's policies. `at` is where each of them stands: on the route, or in the defaults.
     pub(crate) fn compile(
         wire: &wire::Policies,

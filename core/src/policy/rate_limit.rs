@@ -2,16 +2,14 @@
 //! [`limit`](crate::limit), the atomic step in the platform's store.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::RouteScope;
 use crate::config::{Compiler, Pointer, units, wire};
-use crate::context::{Context, Mode};
+use crate::context::{Context, Mode, header_value};
 use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
 use crate::limit::{Quota, Verdict};
@@ -69,11 +67,16 @@ impl RateLimit {
         let burst = wire.burst.unwrap_or(wire.limit);
         if wire.cost > burst {
             compiler
-                .error(&at.child_key("cost"), format!("one request costs {} of a bucket of {burst}: none could ever pass", wire.cost))
+                .error(
+                    &at.child_key("cost"),
+                    format!("one request costs {} of a bucket of {burst}: none could ever pass", wire.cost),
+                )
                 .help("raise `burst` or lower `cost`");
         }
         if wire.cost == 0 {
-            compiler.error(&at.child_key("cost"), "a request that costs nothing is not limited").help("write `rate_limit: off`");
+            compiler
+                .error(&at.child_key("cost"), "a request that costs nothing is not limited")
+                .help("write `rate_limit: off`");
         }
         let needs = match &wire.by {
             wire::By::Consumer if !scope.has_consumer => Some("by: consumer"),
@@ -82,7 +85,12 @@ impl RateLimit {
         };
         if let Some(needs) = needs {
             let help = "add `auth` with an identity that knows it, or limit `by: ip`";
-            compiler.error(&at.child_key("by"), format!("`{needs}` needs a caller who is known, and `{}` authenticates nobody", scope.name)).help(help);
+            compiler
+                .error(
+                    &at.child_key("by"),
+                    format!("`{needs}` needs a caller who is known, and `{}` authenticates nobody", scope.name),
+                )
+                .help(help);
         }
         let by_at = at.child_key("by");
         let (by, name) = match &wire.by {
@@ -90,7 +98,9 @@ impl RateLimit {
             wire::By::Consumer => (By::Consumer, "consumer"),
             wire::By::Route => (By::Everyone, "route"),
             wire::By::Global => (By::Everyone, "global"),
-            wire::By::Header(header) => (By::Header(compiler.header_name(header, &by_at.child_key("header"))?), "header"),
+            wire::By::Header(header) => {
+                (By::Header(compiler.header_name(header, &by_at.child_key("header"))?), "header")
+            }
             wire::By::Claim(claim) => (By::Claim(claim.clone()), "claim"),
         };
         let per = compiler.check(&at.child_key("per"), units::duration(&wire.per))?;
@@ -200,15 +210,13 @@ impl Standing<'_> {
     pub fn apply(&self, headers: &mut HeaderMap) {
         let Self { limit, verdict } = self;
         let reset = seconds(verdict.reset);
-        let mut state = String::with_capacity(48);
-        let _ = write!(state, "\"{}\";r={};t={reset}", limit.name, verdict.remaining);
-        if let Ok(state) = HeaderValue::from_maybe_shared(Bytes::from(state)) {
-            headers.insert(RATELIMIT, state);
-        }
+        let (mut remaining_text, mut reset_text) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let (remaining, reset) = (remaining_text.format(verdict.remaining), reset_text.format(reset));
+        headers.insert(RATELIMIT, header_value(["\"", limit.name, "\";r=", remaining, ";t=", reset].concat()));
         headers.insert(RATELIMIT_POLICY, limit.policy_field.clone());
         headers.insert(X_RATELIMIT_LIMIT, limit.limit_field.clone());
-        headers.insert(X_RATELIMIT_REMAINING, HeaderValue::from(verdict.remaining));
-        headers.insert(X_RATELIMIT_RESET, HeaderValue::from(reset));
+        headers.insert(X_RATELIMIT_REMAINING, header_value(remaining.to_owned()));
+        headers.insert(X_RATELIMIT_RESET, header_value(reset.to_owned()));
     }
 }
 

@@ -69,6 +69,12 @@ impl RequestTransform {
         Some(Self { path, query, headers, mode })
     }
 
+    /// Whether it writes something that came in a request header.
+    pub fn reads_request_headers(&self) -> bool {
+        let templates = self.path.iter().chain(self.query.set.iter().map(|(_, template)| template));
+        templates.flat_map(Template::variables).chain(self.headers.variables()).any(Variable::is_header)
+    }
+
     /// Step 11 of a request's life: the headers in place, and the path and query to go upstream.
     pub fn apply<P: Platform>(
         &self,
@@ -89,7 +95,8 @@ impl RequestTransform {
         // a value may have brought dot segments or worse: what goes upstream is no more open to two readings than what came
         if let Some(path) = &path {
             let plain = route::canonical(path).is_ok_and(|canonical| {
-                canonical.path == path.as_ref() && canonical.ambiguities.iter().all(|one| context.ambiguities.contains(one))
+                canonical.path == path.as_ref()
+                    && canonical.ambiguities.iter().all(|one| context.ambiguities.contains(one))
             });
             if !plain {
                 context.refuse(Refusal::new(Policy::Request, Reason::TemplateValueUnsafe), self.mode)?;
@@ -100,8 +107,12 @@ impl RequestTransform {
             context.allow(Policy::Request, Reason::Transformed, "");
             return Ok(None);
         }
-        let query = self.query.apply(context.uri.query(), &values);
         self.headers.apply(headers, &values);
+        if path.is_none() && self.query.is_empty() {
+            context.allow(Policy::Request, Reason::Transformed, "");
+            return Ok(None);
+        }
+        let query = self.query.apply(context.uri.query(), &values);
         let path = path.unwrap_or_else(|| Cow::Owned(context.path().to_owned()));
         context.allow(Policy::Request, Reason::Transformed, "");
         Ok(Some(Target { path, query: query.map(Cow::Owned) }))
@@ -109,8 +120,12 @@ impl RequestTransform {
 }
 
 impl QueryEdit {
+    fn is_empty(&self) -> bool {
+        self.remove.is_empty() && self.set.is_empty()
+    }
+
     fn apply(&self, query: Option<&str>, values: &impl Values) -> Option<String> {
-        if self.remove.is_empty() && self.set.is_empty() {
+        if self.is_empty() {
             return query.map(ToOwned::to_owned);
         }
         let mut edited = String::with_capacity(query.map_or(0, str::len));
@@ -156,7 +171,7 @@ impl ResponseTransform {
 
     /// Whether it writes something that came in a request header.
     pub fn reads_request_headers(&self) -> bool {
-        self.headers.variables().any(|variable| matches!(variable, Variable::Header(_)))
+        self.headers.variables().any(Variable::is_header)
     }
 
     /// Step 13 of a request's life.
