@@ -259,7 +259,7 @@ pub struct RequestId(HeaderValue);
 impl RequestId {
     /// A new id: a UUID.
     pub fn new(random: u128) -> Self {
-        Self(header_value(uuid(random).into_bytes()))
+        Self(header_value(uuid(random)))
     }
 
     /// An id that came with the request, if it is short and plain.
@@ -280,16 +280,16 @@ impl RequestId {
     }
 }
 
-/// A version 4 UUID (RFC 9562 §5.4).
-pub fn uuid(random: u128) -> String {
+/// A version 4 UUID (RFC 9562 §5.4), as ASCII.
+fn uuid(random: u128) -> Vec<u8> {
     let bits = random & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
-    let digits = [digest::hex16((bits >> 64) as u64), digest::hex16(bits as u64)];
-    let mut text = String::with_capacity(36);
-    for (index, digit) in digits.as_flattened().iter().enumerate() {
-        if matches!(index, 8 | 12 | 16 | 20) {
-            text.push('-');
+    let (high, low) = (digest::hex16((bits >> 64) as u64), digest::hex16(bits as u64));
+    let mut text = Vec::with_capacity(36);
+    for group in [&high[..8], &high[8..12], &high[12..], &low[..4], &low[4..]] {
+        if !text.is_empty() {
+            text.push(b'-');
         }
-        text.push(char::from(*digit));
+        text.extend_from_slice(group);
     }
     text
 }
@@ -346,7 +346,7 @@ impl<P: Platform> Values for RequestValues<'_, P> {
             Variable::Method => Some(Cow::Borrowed(context.method.as_str())),
             Variable::Ip => Some(Cow::Owned(context.client.to_string())),
             Variable::RequestId => Some(Cow::Borrowed(context.id.as_str())),
-            Variable::Uuid => Some(Cow::Owned(uuid(self.platform.random()))),
+            Variable::Uuid => Some(Cow::Owned(RequestId::new(self.platform.random()).as_str().to_owned())),
             Variable::Secret(name) => self.platform.secret(name).map(Cow::Owned),
         }
     }
@@ -395,8 +395,8 @@ mod tests {
 
     #[test]
     fn uuids_have_their_version_and_variant() {
-        assert_eq!(uuid(0), "00000000-0000-4000-8000-000000000000");
-        assert_eq!(uuid(u128::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert_eq!(uuid(0), b"00000000-0000-4000-8000-000000000000");
+        assert_eq!(uuid(u128::MAX), b"ffffffff-ffff-4fff-bfff-ffffffffffff");
     }
 
     #[test]

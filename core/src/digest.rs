@@ -19,7 +19,16 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// A number's 16 lower-case hex digits. By hand: ids are on every request's way, and `format!` takes many times as long.
 pub(crate) fn hex16(number: u64) -> [u8; 16] {
-    std::array::from_fn(|index| digit((number >> (60 - 4 * index)) as u8 & 0xf))
+    // one digit a byte, all sixteen at once: no digit carries into its neighbour
+    let spread = |half: u32| {
+        let mut digits = u64::from(half);
+        digits = (digits | digits << 16) & 0x0000_ffff_0000_ffff;
+        digits = (digits | digits << 8) & 0x00ff_00ff_00ff_00ff;
+        digits = (digits | digits << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+        let letters = (digits + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+        u128::from(digits + 0x3030_3030_3030_3030 + letters * 0x27)
+    };
+    (spread((number >> 32) as u32) << 64 | spread(number as u32)).to_be_bytes()
 }
 
 /// The hex digit of a number below 16.
@@ -39,6 +48,13 @@ pub(crate) fn parse_hex(text: &str) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_in_hex() {
+        for number in [0, 1, 0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210, 0x9a9a_a9a9_0f0f_f0f0, u64::MAX] {
+            assert_eq!(hex16(number), *format!("{number:016x}").as_bytes());
+        }
+    }
 
     #[test]
     fn vectors() {

@@ -50,10 +50,13 @@ pub fn remove(headers: &mut HeaderMap) {
             }
         }
     }
-    let trailers =
-        headers.get_all(TE).iter().any(|value| tokens(value).any(|token| token.eq_ignore_ascii_case(b"trailers")));
     // one look at what is there is cheaper than eight for what is mostly not
     let present: Vec<HeaderName> = headers.keys().filter(|name| always(name)).cloned().collect();
+    if present.is_empty() {
+        return;
+    }
+    let trailers =
+        headers.get_all(TE).iter().any(|value| tokens(value).any(|token| token.eq_ignore_ascii_case(b"trailers")));
     for name in present {
         headers.remove(name);
     }
