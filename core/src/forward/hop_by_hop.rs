@@ -1,6 +1,6 @@
 //! Hop-by-hop header fields (RFC 9110 §7.6.1): they speak to the next hop only and are not passed on.
 
-use http::header::{CONNECTION, TE, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 /// Fields that are hop-by-hop whether or not `Connection` names them.
@@ -57,6 +57,10 @@ pub fn remove(headers: &mut HeaderMap) {
     }
     let trailers =
         headers.get_all(TE).iter().any(|value| tokens(value).any(|token| token.eq_ignore_ascii_case(b"trailers")));
+    // a length beside it is not to be believed, and not to be passed on (RFC 9112 §6.3)
+    if present.contains(&TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
+    }
     for name in present {
         headers.remove(name);
     }

@@ -129,6 +129,7 @@ impl Auth {
             return refusal;
         }
         let mut schemes: Vec<_> = self.any_of.iter().map(|identity| identity.scheme()).collect();
+        schemes.sort_unstable();
         schemes.dedup();
         for scheme in schemes {
             let mut challenge = format!("{scheme} realm=\"{}\"", self.realm);

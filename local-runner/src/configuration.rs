@@ -1,0 +1,178 @@
+//! A configuration from its file to a gateway: read, compiled, and checked for what only this machine can know.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use portico::config::{Note, Report, Sources};
+use portico::demo;
+use portico_core::Gateway;
+use portico_core::config::{self, Bundle, Findings, Pointer, Severity};
+use portico_core::template::{Template, Variable};
+use serde_json::Value;
+
+use crate::secrets::Secrets;
+
+/// What a configuration is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// `portico dev`, which answers demo upstreams and reads `dev.env`.
+    Develop,
+    /// `portico serve`: demo upstreams are errors.
+    Serve,
+    /// `portico build`: it will run elsewhere, with secrets that are not here.
+    Build,
+}
+
+/// A configuration that can be used.
+#[derive(Debug)]
+pub(crate) struct Configuration {
+    pub(crate) gateway: Gateway,
+    /// What the files say together.
+    pub(crate) document: Value,
+    /// Warnings.
+    pub(crate) report: Report,
+    /// The files and directories that it depends on.
+    pub(crate) watched: Vec<PathBuf>,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) report: Report,
+    pub(crate) watched: Vec<PathBuf>,
+}
+
+/// Reads the configuration at `path`: YAML, or a bundle.
+pub(crate) fn read(path: &Path, purpose: Purpose, secrets: &Secrets) -> Result<Configuration, Refused> {
+    let (document, sources, notes) = match document(path) {
+        Ok(found) => found,
+        Err(report) => {
+            let watched = watched(path, report.sources());
+            return Err(Refused { report, watched });
+        }
+    };
+    let watched = watched(path, &sources);
+    let (gateway, mut findings) = match config::compile(&document) {
+        Ok((gateway, warnings)) => (Some(gateway), warnings),
+        Err(findings) => (None, findings),
+    };
+    demo_targets(&document, purpose, &mut findings);
+    if purpose != Purpose::Build {
+        missing_secrets(&document, secrets, &mut findings);
+    }
+    let report = Report::new(&sources, &notes, &findings);
+    match gateway.filter(|_| !report.has_errors()) {
+        Some(gateway) => Ok(Configuration { gateway, document, report, watched }),
+        None => Err(Refused { report, watched }),
+    }
+}
+
+fn watched(path: &Path, sources: &Sources) -> Vec<PathBuf> {
+    let all: BTreeSet<PathBuf> = sources.watched().chain([path]).map(Path::to_owned).collect();
+    all.into_iter().collect()
+}
+
+fn document(path: &Path) -> Result<(Value, Sources, Vec<Note>), Report> {
+    let text = match std::fs::read_to_string(path) {
+        // what else may be wrong with the file is the loader's to say
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let message = format!("there is no file {}", path.display());
+            return Err(refusal(message, "go to the folder that has it, or name another with --config FILE"));
+        }
+        text => text.unwrap_or_default(),
+    };
+    if is_bundle(&text) {
+        let bundle = Bundle::parse(&text).map_err(|error| {
+            refusal(format!("{}: {error}", path.display()), "build it again with `portico build`, from the YAML")
+        })?;
+        return Ok((bundle.document, Sources::default(), Vec::new()));
+    }
+    let loaded = portico::config::load(path)?;
+    Ok((loaded.document, loaded.sources, loaded.notes))
+}
+
+fn is_bundle(text: &str) -> bool {
+    text.trim_start().starts_with('{')
+        && serde_json::from_str(text).is_ok_and(|value: Value| value.get("bundle").is_some())
+}
+
+fn refusal(message: String, help: &str) -> Report {
+    let help = Some(help.to_owned());
+    let note = Note { severity: Severity::Error, span: None, pointer: Pointer::root(), message, help };
+    Report::new(&Sources::default(), &[note], &[])
+}
+
+/// A demo upstream must be one that exists, and only `portico dev` has them.
+fn demo_targets(document: &Value, purpose: Purpose, findings: &mut Findings) {
+    for (at, name) in demo_targets_of(document) {
+        let (message, help) = (
+            "demo upstreams are answered by `portico dev` only",
+            "write the http:// or https:// URL of the real service",
+        );
+        match purpose {
+            Purpose::Serve => findings.error(&at, message).help(help),
+            _ if !demo::NAMES.contains(&name) => {
+                let known = demo::NAMES.map(|name| format!("demo://{name}")).join(", ");
+                findings.error(&at, format!("there is no demo upstream {name:?}")).help(format!("known: {known}"))
+            }
+            Purpose::Build => findings.warning(&at, message).help(help),
+            Purpose::Develop => continue,
+        };
+    }
+}
+
+/// Where in a document demo upstreams are named, and their names.
+pub(crate) fn demo_targets_of(document: &Value) -> Vec<(Pointer, &str)> {
+    let root = Pointer::root().child_key("upstreams");
+    let mut found = Vec::new();
+    for (name, upstream) in document.get("upstreams").and_then(Value::as_object).into_iter().flatten() {
+        let at = root.child_key(name).child_key("targets");
+        let targets = upstream.get("targets").and_then(Value::as_array);
+        for (index, target) in targets.into_iter().flatten().enumerate() {
+            let url = target.get("url").and_then(Value::as_str).and_then(|url| url.split_once("://"));
+            if let Some((demo::SCHEME, rest)) = url {
+                found.push((at.child_index(index).child_key("url"), rest.split(['/', '?']).next().unwrap_or_default()));
+            }
+        }
+    }
+    found
+}
+
+/// Warns of secrets that the configuration names and this process does not have: requests that need one fail with 500.
+fn missing_secrets(document: &Value, secrets: &Secrets, findings: &mut Findings) {
+    let mut named = Vec::new();
+    secrets_of(document, &Pointer::root(), &mut named);
+    let mut told = BTreeSet::new();
+    for (at, name) in named {
+        if secrets.get(&name).is_none() && told.insert(name.clone()) {
+            findings
+                .warning(&at, format!("the secret {name} is not set here: requests that need it are answered 500"))
+                .help(format!("set the environment variable {name}; `portico dev` also reads dev.env"));
+        }
+    }
+}
+
+fn secrets_of(value: &Value, at: &Pointer, found: &mut Vec<(Pointer, String)>) {
+    match value {
+        Value::String(text) if text.contains("${") => {
+            let template = Template::parse(text).ok();
+            for variable in template.iter().flat_map(Template::variables) {
+                if let Variable::Secret(name) = variable {
+                    found.push((at.clone(), name.to_string()));
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                secrets_of(item, &at.child_index(index), found);
+            }
+        }
+        Value::Object(entries) => {
+            // a respond's json is sent as it stands: nothing in it is a template
+            for (key, value) in entries.iter().filter(|(key, _)| *key != "json") {
+                secrets_of(value, &at.child_key(key), found);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,15 @@
+//! The binary `portico`. `portico help` says what it can do; `docs/command-line.md` says it at length.
+
+#![forbid(unsafe_code)]
+
+mod cli;
+mod configuration;
+mod log;
+mod reload;
+mod secrets;
+mod signals;
+mod watch;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}
