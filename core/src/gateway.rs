@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_TYPE, HOST};
+use http::header::{CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
 
 use crate::after::{After, Record};
@@ -285,8 +285,17 @@ fn normalise(context: &mut Context<'_>, version: Version) -> Result<(), Refusal>
     if context.authority.as_ref().is_some_and(|authority| authority.as_bytes().contains(&b'@')) {
         return Err(context.refused(malformed("The host must not name a user.")));
     }
+    // RFC 9112 §3.2: what is no host is refused, not handed to those behind us
+    if !context.authority.as_ref().is_none_or(|authority| authority.as_bytes().iter().all(is_host_character)) {
+        return Err(context.refused(malformed("The host has a character that no host has.")));
+    }
     if version == Version::HTTP_11 && context.authority.is_none() {
         return Err(context.refused(Refusal::new(Policy::Path, Reason::HostMissing)));
+    }
+    // RFC 9112 §6.1: any other coding would be taken off with the field and leave a body that nobody can read
+    let mut codings = context.headers.get_all(TRANSFER_ENCODING).iter();
+    if !codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        return Err(context.refused(malformed("No transfer coding but chunked is supported.")));
     }
     match route::canonical(context.uri.path()) {
         Ok(canonical) => {
@@ -303,4 +312,9 @@ fn normalise(context: &mut Context<'_>, version: Version) -> Result<(), Refusal>
             Err(context.refused(refusal))
         }
     }
+}
+
+/// RFC 3986 §3.2.2 and §3.2.3: what a host and its port are written with.
+fn is_host_character(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]".contains(byte)
 }
