@@ -1,0 +1,189 @@
+//! The first subject: core alone, on its simulated platform. No sockets, no clock, milliseconds.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response};
+use portico_core::config::{Severity, compile};
+use portico_core::sim::{Sim, SimStream, block_on};
+use portico_core::{Body, FetchError, Gateway, Peer};
+
+use crate::case::{Case, Need, Outcome, Payload, Respond, Rule, Send};
+use crate::subject::{Answer, Decided, Received, Refusal, Session, Subject, targets};
+
+/// Core on its simulated platform.
+#[derive(Debug)]
+pub struct Offline;
+
+type SimBody = Body<SimStream>;
+type Inbox = Rc<RefCell<BTreeMap<String, Vec<Received>>>>;
+
+struct Simulated {
+    gateway: Gateway,
+    sim: Sim,
+    peer: Peer,
+    inbox: Inbox,
+}
+
+impl Subject for Offline {
+    fn name(&self) -> &'static str {
+        "offline"
+    }
+
+    fn lacks(&self, _: &Case, _: Need) -> Option<String> {
+        None
+    }
+
+    fn start(&self, case: &Case) -> Result<Box<dyn Session>, String> {
+        let (gateway, _warnings) = compile(&case.config).map_err(|findings| {
+            let errors: Vec<_> = findings.iter().map(ToString::to_string).collect();
+            format!("the configuration is refused:\n{}", errors.join("\n"))
+        })?;
+        let sim = Sim::new(7);
+        for (name, secret) in &case.secrets {
+            sim.set_secret(name, secret);
+        }
+        let inbox = Inbox::default();
+        for (name, _, authority) in targets(&case.config)? {
+            let rules = case.upstreams.get(&name).cloned();
+            let inbox = Rc::clone(&inbox);
+            sim.faulty_upstream(&authority, move |request| {
+                let mut received = receive(&request);
+                let rule = rules.as_ref().map(|rules| received.rule(rules));
+                received.unexpected = matches!(rule, Some(None));
+                let outcome = answer(rule.flatten());
+                let unreachable = matches!(outcome, Err(FetchError::Connect));
+                if !unreachable {
+                    inbox.borrow_mut().entry(name.clone()).or_default().push(received);
+                }
+                outcome
+            });
+        }
+        let peer = Peer { address: case.peer.address, secure: case.peer.secure };
+        Ok(Box::new(Simulated { gateway, sim, peer, inbox }))
+    }
+
+    fn refuse(&self, case: &Case) -> Result<Refusal, String> {
+        let Err(findings) = compile(&case.config) else { return Ok(Refusal::Taken) };
+        let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+        Ok(Refusal::Errors(errors.map(ToString::to_string).collect()))
+    }
+}
+
+impl Session for Simulated {
+    fn exchange(&mut self, send: &Send) -> Result<Answer, String> {
+        self.inbox.borrow_mut().clear();
+        let request = request(send)?;
+        let (response, after) = block_on(self.gateway.handle(&self.sim, &self.peer, request));
+        let (head, body) = response.into_parts();
+        let body = match body {
+            Body::Empty => Vec::new(),
+            Body::Full(bytes) => bytes.to_vec(),
+            Body::Stream(stream) => stream.chunks.concat(),
+        };
+        let decided = |decision: &portico_core::decision::Decision| Decided {
+            policy: decision.policy.to_string(),
+            outcome: decision.outcome.as_str().to_owned(),
+            reason: decision.reason.to_string(),
+            detail: decision.detail.to_string(),
+        };
+        Ok(Answer {
+            status: head.status.as_u16(),
+            headers: lines(&head.headers),
+            // what a server does with it (RFC 9110 §9.3.2)
+            body: if send.method == "HEAD" { Vec::new() } else { body },
+            upstream: std::mem::take(&mut *self.inbox.borrow_mut()),
+            decisions: Some(after.record.decisions.iter().map(decided).collect()),
+        })
+    }
+
+    fn advance(&mut self, duration: Duration) -> Result<(), String> {
+        self.sim.advance(duration);
+        Ok(())
+    }
+
+    fn set_store_down(&mut self, down: bool) -> Result<(), String> {
+        self.sim.set_store_down(down);
+        Ok(())
+    }
+}
+
+/// A request as the native server would hand it to core: an origin-form target, a body that is a stream.
+fn request(send: &Send) -> Result<Request<SimBody>, String> {
+    let uri: http::Uri = send.target.parse().map_err(|error| format!("{}: no URI: {error}", send.target))?;
+    let body = match &send.body {
+        Payload::None => Body::Empty,
+        Payload::Sized(bytes) if bytes.is_empty() => Body::Empty,
+        Payload::Sized(bytes) => Body::Stream(SimStream::of([Bytes::from(bytes.clone())])),
+        Payload::Chunked(chunks) => Body::Stream(SimStream::of(chunks.iter().cloned())),
+    };
+    let mut request =
+        Request::builder().method(send.method.as_str()).uri(uri).body(body).map_err(|error| error.to_string())?;
+    for (name, value) in &send.headers {
+        let (name, value) = field(name, value)?;
+        request.headers_mut().append(name, value);
+    }
+    Ok(request)
+}
+
+fn receive(request: &Request<SimBody>) -> Received {
+    let mut headers = lines(request.headers());
+    if !request.headers().contains_key(http::header::HOST) {
+        let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
+        headers.push(("host".to_owned(), host));
+    }
+    let body = match request.body() {
+        Body::Empty => Vec::new(),
+        Body::Full(bytes) => bytes.to_vec(),
+        Body::Stream(stream) => stream.chunks.concat(),
+    };
+    Received {
+        method: request.method().to_string(),
+        path: request.uri().path().to_owned(),
+        query: request.uri().query().unwrap_or_default().to_owned(),
+        headers,
+        body,
+        unexpected: false,
+    }
+}
+
+fn answer(rule: Option<&Rule>) -> Result<Response<SimBody>, FetchError> {
+    match rule.map(|rule| &rule.outcome) {
+        None => Ok(Response::new(Body::Empty)),
+        Some(Outcome::Respond(respond)) => Ok(response(respond)),
+        Some(Outcome::ConnectError) => Err(FetchError::Connect),
+        Some(Outcome::Timeout) => Err(FetchError::Timeout),
+        Some(Outcome::Reset) => Err(FetchError::Reset),
+    }
+}
+
+fn response(respond: &Respond) -> Response<SimBody> {
+    let body = match &respond.body {
+        Payload::None => Body::Empty,
+        Payload::Sized(bytes) => Body::Stream(SimStream::of([Bytes::from(bytes.clone())])),
+        Payload::Chunked(chunks) => Body::Stream(SimStream::of(chunks.iter().cloned())),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = http::StatusCode::from_u16(respond.status).unwrap_or_default();
+    for (name, value) in &respond.headers {
+        if let Ok((name, value)) = field(name, value) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
+}
+
+fn field(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let parsed = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_bytes(value.as_bytes()).ok());
+    parsed.ok_or_else(|| format!("{name}: {value:?} is no header field"))
+}
+
+fn lines(headers: &http::HeaderMap) -> Vec<(String, String)> {
+    let line = |(name, value): (&HeaderName, &HeaderValue)| {
+        (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    headers.iter().map(line).collect()
+}

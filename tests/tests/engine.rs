@@ -1,0 +1,166 @@
+//! The suite's own judgement: what is wrong must be told, and nothing that is wrong may pass.
+
+use std::path::Path;
+
+use portico_tests::case::{Case, parse};
+use portico_tests::offline::Offline;
+use portico_tests::run::{Verdict, run};
+use portico_tests::skips::{Settled, Skip, settle};
+
+fn read(text: &str) -> Result<Vec<Case>, Vec<String>> {
+    let wrong = parse(text, Path::new("some/case.yaml"), "some/case");
+    wrong.map_err(|wrong| wrong.iter().map(ToString::to_string).collect())
+}
+
+fn case(text: &str) -> Case {
+    let cases = read(text).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+    cases.into_iter().next().unwrap()
+}
+
+/// The differences of a case that must fail.
+fn failure(case: &Case) -> String {
+    match run(case, &Offline) {
+        Verdict::Failed(why) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+const GATEWAY: &str = r#"
+config:
+  portico: 1
+  name: engine
+  upstreams: { app: { targets: [{ url: "http://app.internal" }] } }
+  routes:
+    - { name: app, match: { path: /app }, upstream: app }
+    - { name: here, match: { path: /here }, respond: { json: { a: 1, b: [1, 2] }, headers: { X-A: one } } }
+"#;
+
+/// A case of one step, on the gateway above.
+fn step(step: &str) -> Case {
+    case(&format!("{GATEWAY}steps:\n  - {step}\n"))
+}
+
+#[test]
+fn what_is_as_expected_passes() {
+    for text in [
+        r#"{ send: { url: "http://a/here" }, expect: { status: 200 } }"#,
+        r#"{ send: { url: "http://a/here" }, expect: { status: 200, json: { b: [1, 2] }, headers: { X-A: one, X-B: { present: false } } } }"#,
+        r#"{ send: { url: "http://a/here" }, expect: { status: 200, headers: { X-A: { matches: "o.e" } }, upstream: {}, decisions: { auth: none } } }"#,
+        r#"{ send: { url: "http://a/app" }, expect: { status: 200, upstream: { app: [{ path: /app }] }, decisions: { forward: allow forwarded } } }"#,
+        r#"{ send: { url: "http://a/nothing" }, expect: { status: 404, problem: no_route, headers: { Content-Type: { contains: application/problem+json } } } }"#,
+    ] {
+        assert_eq!(run(&step(text), &Offline), Verdict::Passed, "{text}");
+    }
+}
+
+#[test]
+fn every_difference_is_told() {
+    for (expect, told) in [
+        ("status: 201", "status"),
+        ("status: 200, headers: { X-A: two }", "header x-a"),
+        ("status: 200, headers: { X-A: [one, one] }", "header x-a"),
+        ("status: 200, headers: { X-A: { present: false } }", "header x-a"),
+        ("status: 200, headers: { X-B: { present: true } }", "header x-b"),
+        (r#"status: 200, headers: { X-A: { matches: "o" } }"#, "header x-a"),
+        ("status: 200, headers: { X-A: { contains: on } }", "header x-a"),
+        ("status: 200, headers: { X-A: { lacks: on } }", "header x-a"),
+        ("status: 200, json: { a: 2 }", "body (JSON)"),
+        ("status: 200, json: { c: 1 }", "body (JSON)"),
+        ("status: 200, json: { b: [1] }", "body (JSON)"),
+        ("status: 200, body: nothing", "body"),
+        ("status: 200, problem: no_route", "problem code"),
+        ("status: 200, upstream: { app: [{}] }", "requests to app"),
+        ("status: 200, decisions: { forward: allow }", "decision of forward"),
+        ("status: 200, decisions: { forward: respond forwarded }", "decision of forward"),
+        ("status: 200, decisions: { forward: none }", "decision of forward"),
+        ("status: 200, decisions: { auth: allow }", "decision of auth"),
+    ] {
+        let why = failure(&step(&format!(r#"{{ send: {{ url: "http://a/here" }}, expect: {{ {expect} }} }}"#)));
+        let lines: Vec<_> = why.lines().collect();
+        assert!(lines.contains(&format!("  {told}").as_str()), "{expect}: {why}");
+        assert!(why.starts_with("step 1 of 1: GET /here (some/case.yaml:10)\n"), "{why}");
+        assert!(why.contains("  decisions\n    route       allow      route_matched"), "{why}");
+    }
+}
+
+#[test]
+fn what_reaches_an_upstream_is_compared() {
+    for (expect, told) in [
+        ("{}", "requests to app"),
+        ("{ app: [] }", "requests to app"),
+        ("{ app: [{}, {}] }", "requests to app"),
+        ("{ app: [{ method: GET }] }", "app got method"),
+        ("{ app: [{ path: /other }] }", "app got path"),
+        ("{ app: [{ query: x=2 }] }", "app got query"),
+        ("{ app: [{ headers: { X-Forwarded-For: { present: false } } }] }", "app got header x-forwarded-for"),
+        ("{ app: [{ body: other }] }", "app got body"),
+        ("{ app: [{ body_bytes: 6 }] }", "app got body size"),
+    ] {
+        let send = r#"{ method: POST, url: "http://a/app?x=1", body: hello }"#;
+        let why = failure(&step(&format!("{{ send: {send}, expect: {{ status: 200, upstream: {expect} }} }}")));
+        assert!(why.lines().any(|line| line == format!("  {told}")), "{expect}: {why}");
+    }
+}
+
+#[test]
+fn a_request_that_no_rule_answers_fails_the_case() {
+    let rules = "upstreams: { app: [{ when: { path: /other }, respond: {} }] }\n";
+    let steps = "steps: [{ send: { url: \"http://a/app\" }, expect: { status: 200 } }]\n";
+    assert!(failure(&case(&format!("{GATEWAY}{rules}{steps}"))).contains("one that a rule answers"));
+}
+
+#[test]
+fn a_refusal_must_be_the_expected_one_and_complete() {
+    let routes =
+        "[{ name: a, match: { path: a }, respond: {} }, { name: b, match: { path: /b }, respond: { status: 99 } }]";
+    let config = format!("config: {{ portico: 1, name: a, routes: {routes} }}\n");
+    let refused = |list: &str| run(&case(&format!("{config}refused: [{list}]\n")), &Offline);
+    let (path, status) = ("{ at: match.path, says: starts with }", "{ at: respond.status, says: final status }");
+    assert_eq!(refused(&format!("{path}, {status}")), Verdict::Passed);
+    assert!(matches!(refused(path), Verdict::Failed(why) if why.starts_with("not expected")));
+    let other = "{ at: match.path, says: something else }";
+    assert!(matches!(refused(&format!("{other}, {status}")), Verdict::Failed(why) if why.starts_with("not said")));
+    let taken = case(&format!("{GATEWAY}refused: [{path}]\n"));
+    assert!(failure(&taken).starts_with("the configuration was taken"));
+}
+
+#[test]
+fn what_is_wrong_with_a_file_has_its_place() {
+    let wrong = |text: &str| read(&format!("{GATEWAY}{text}")).unwrap_err().join("\n");
+    for (text, place, message) in [
+        ("step: []", "some/case.yaml:9:1: ", "unknown key"),
+        ("steps:\n  - { sand: {} }", "some/case.yaml:10:7: ", "unknown key"),
+        ("steps:\n  - { send: { url: \"http://a/\" } }", "some/case.yaml:10:5: ", "a step is"),
+        ("steps:\n  - { advance: soon }", "some/case.yaml:10:16: ", "expected a duration"),
+        (
+            "steps:\n  - send: { url: \"a/\" }\n    expect: { status: 200 }",
+            "some/case.yaml:10:18: ",
+            "expected http://",
+        ),
+        (
+            "steps:\n  - send: { url: \"http://a/\" }\n    expect: { status: 200, problem: nope }",
+            "some/case.yaml:11:37: ",
+            "no reason code",
+        ),
+        ("upstreams: { ap: [] }\nsteps: []", "some/case.yaml:9:14: ", "no upstream `ap`"),
+        ("peer: { address: here }\nsteps: []", "some/case.yaml:9:18: ", "no IP address"),
+        ("upstreams: { app: [{ fail: timeout, respond: {} }] }\nsteps: []", "some/case.yaml:9:20: ", "either"),
+        ("steps: []\ncases: [{ name: a, steps: [] }]", "some/case.yaml:2:1: ", "either `cases`"),
+        ("steps: [", "some/case.yaml:", ""),
+    ] {
+        let told = wrong(text);
+        assert!(told.contains(place) && told.contains(message), "{text}: {told}");
+    }
+}
+
+#[test]
+fn a_skip_that_would_pass_fails() {
+    let skip = Skip { subject: "offline".into(), case: "a".into(), reason: "known".into() };
+    let failed = || Verdict::Failed("why".into());
+    assert_eq!(settle(Verdict::Passed, None), Settled::Passed);
+    assert_eq!(settle(failed(), None), Settled::Failed("why".into()));
+    assert_eq!(settle(failed(), Some(&skip)), Settled::Ignored("known".into()));
+    assert_eq!(settle(Verdict::Unable("why".into()), None), Settled::Ignored("why".into()));
+    assert!(matches!(settle(Verdict::Passed, Some(&skip)), Settled::Failed(_)));
+    assert!(matches!(settle(Verdict::Unable("why".into()), Some(&skip)), Settled::Failed(_)));
+}
