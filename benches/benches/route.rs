@@ -61,6 +61,7 @@ fn find(criterion: &mut Criterion) {
                 path: &path,
                 method: &Method::GET,
                 headers: &headers,
+                announced: &[],
                 query: Some("page=2"),
             };
             assert_eq!(matches!(router.find(&lookup), Found::Route { .. }), hit, "{name}: {path}");

@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, StatusCode, Uri};
+use http::header::{HOST, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 
 use crate::config::Hash;
 use crate::context::{Context, Principal, RequestId, Trace};
-use crate::decision::Decision;
-use crate::platform::Timestamp;
+use crate::decision::{Decision, Outcome, Policy, Reason};
+use crate::platform::{Peer, Platform, Timestamp};
 
 /// What the platform does after the response, in its own way (`wait_until`, a task, an await).
 #[derive(Debug)]
@@ -16,6 +17,30 @@ use crate::platform::Timestamp;
 pub struct After {
     /// What happened, for the access log.
     pub record: Record,
+}
+
+/// What a platform keeps of a request while core decides it, for [`Record::abandoned`]. Made without copying.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    received: Timestamp,
+    method: Method,
+    uri: Uri,
+    authority: Option<HeaderValue>,
+    user_agent: Option<HeaderValue>,
+}
+
+impl Seen {
+    /// Looks at a request that is about to be decided.
+    pub fn new<P: Platform, B>(platform: &P, request: &Request<B>) -> Self {
+        let header = |name| request.headers().get(name).cloned();
+        Self {
+            received: platform.now(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            authority: header(HOST),
+            user_agent: header(USER_AGENT),
+        }
+    }
 }
 
 /// One request as the access log tells it.
@@ -52,6 +77,28 @@ pub struct Record {
 }
 
 impl Record {
+    /// The record of a request whose client went away before there was an answer, so that core never came to its end: what
+    /// is known from outside. Its status is nginx's 499, which was sent to nobody.
+    pub fn abandoned<P: Platform>(platform: &P, peer: &Peer, request: Seen, config: Hash) -> Self {
+        let reason = Reason::ClientGone;
+        Self {
+            received: request.received,
+            id: RequestId::new(platform.random()),
+            trace: Trace::new(&HeaderMap::new(), platform.random()),
+            client: peer.address.to_canonical(),
+            method: request.method,
+            uri: request.uri,
+            authority: request.authority,
+            user_agent: request.user_agent,
+            route: None,
+            principal: None,
+            upstream: None,
+            status: reason.status(),
+            decisions: vec![Decision { policy: Policy::Forward, outcome: Outcome::Deny, reason, detail: "".into() }],
+            config,
+        }
+    }
+
     pub(crate) fn new(context: Context<'_>, status: StatusCode, config: Hash) -> Self {
         Self {
             received: context.received,

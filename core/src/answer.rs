@@ -83,7 +83,9 @@ impl Respond {
         if let Some(content_type) = &self.content_type {
             response.headers_mut().insert(CONTENT_TYPE, content_type.clone());
         }
-        self.headers.apply(response.headers_mut(), &values);
+        if let Err(missing) = self.headers.apply(response.headers_mut(), &values) {
+            return Err(lacking(missing, context));
+        }
         context.respond(Policy::Forward, Reason::Responded);
         Ok(response)
     }
@@ -102,7 +104,7 @@ impl Redirect {
             let host = rest.split('/').next().unwrap_or_default();
             !host.is_empty() && !host.contains("${") && rest.contains('/')
         });
-        let fixed_path = wire.to.starts_with('/') && !wire.to.starts_with("//");
+        let fixed_path = wire.to.starts_with('/') && !wire.to.starts_with("//") && !wire.to.starts_with("/\\");
         if !fixed_host.unwrap_or(fixed_path) {
             compiler
                 .error(&to_at, "a redirect must name its host itself, or start with one slash")
@@ -141,6 +143,5 @@ impl Redirect {
 }
 
 fn lacking(missing: &Variable, context: &mut Context<'_>) -> Refusal {
-    let detail = format!("The request has no {}.", missing.name());
-    context.refused(Refusal::new(Policy::Forward, Reason::TemplateValueMissing).detail(detail))
+    context.refused(missing.refusal(Policy::Forward))
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{HOST, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 
 use crate::decision::{Decision, Outcome, Policy, Reason};
 use crate::digest;
@@ -44,9 +44,12 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// A claim as text; numbers and booleans as JSON writes them. `None` when it is absent, null, a list or an object.
+    /// A claim as text. Who came with an API key has one, `sub`: the consumer. Of a token: numbers and booleans as JSON writes them. `None` when it is absent, null, a list or an object.
     pub fn claim(&self, name: &str) -> Option<Cow<'_, str>> {
-        match self.claims.as_ref()?.claim(name)? {
+        let Some(claims) = &self.claims else {
+            return (name == "sub").then_some(Cow::Borrowed(&*self.consumer));
+        };
+        match claims.claim(name)? {
             serde_json::Value::String(text) => Some(Cow::Borrowed(text)),
             serde_json::Value::Bool(yes) => Some(Cow::Owned(yes.to_string())),
             serde_json::Value::Number(number) => Some(Cow::Owned(number.to_string())),
@@ -74,6 +77,8 @@ pub struct Context<'g> {
     pub secure: bool,
     /// The method.
     pub method: Method,
+    /// The version of HTTP that it came in.
+    pub version: Version,
     /// The request target as it came.
     pub uri: Uri,
     /// The host the client asked for, with its port if it gave one. An absolute request target outranks `Host` (RFC 9112
@@ -127,6 +132,7 @@ impl<'g> Context<'g> {
             },
             user_agent: head.headers.get(USER_AGENT).cloned(),
             method: head.method,
+            version: head.version,
             uri: head.uri,
             headers: head.headers,
             canonical: None,
@@ -209,7 +215,7 @@ pub struct Trace {
 
 impl Trace {
     /// Joins the request's trace, or starts one.
-    fn new(headers: &HeaderMap, random: u128) -> Self {
+    pub(crate) fn new(headers: &HeaderMap, random: u128) -> Self {
         // an id of all zeroes is invalid, in any of the standard's places
         let span_id = (random as u64).max(1);
         match only(headers, &TRACEPARENT).and_then(|value| parse_traceparent(value.to_str().ok()?)) {

@@ -190,8 +190,7 @@ reasons! {
     ClaimRefused "claim_refused" Client 403 "A claim does not permit this.",
     TemplateValueMissing "template_value_missing" Client 400 "The request lacks a value that the upstream's path needs.",
     TemplateValueUnsafe "template_value_unsafe" Client 400 "A value of the request cannot stand where it is needed.",
-    UpgradeRefused "upgrade_refused" Client 400 "Only WebSocket upgrades are passed on.",
-    ClientGone "client_gone" Client 400 "The client broke off.",
+    ClientGone "client_gone" Client 499 "The client broke off.",
 
     UpstreamUnreachable "upstream_unreachable" Upstream 502 "The upstream cannot be reached.",
     UpstreamBroken "upstream_broken" Upstream 502 "The upstream broke off or did not answer in HTTP.",

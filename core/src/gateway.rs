@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_TYPE, HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 
 use crate::after::{After, Record};
 use crate::answer::{Redirect, Respond};
@@ -15,8 +15,7 @@ use crate::config::{Hash, wire::AmbiguousPath};
 use crate::context::{Context, X_REQUEST_ID};
 use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
-use crate::forward::hop_by_hop::{self, Upgrade};
-use crate::forward::{self, Upstream};
+use crate::forward::{self, Upstream, forwarded, hop_by_hop};
 use crate::net::Net;
 use crate::platform::{Peer, Platform};
 use crate::policy::transform::Target;
@@ -75,12 +74,12 @@ impl Gateway {
         request: Request<Body<P::Stream>>,
     ) -> (Response<Body<P::Stream>>, After) {
         let (head, body) = request.into_parts();
-        let version = head.version;
         let mut context = Context::new(platform, peer, &self.trusted_proxies, head);
-        let mut response = match self.serve(platform, &mut context, version, body).await {
+        let mut response = match self.serve(platform, &mut context, body).await {
             Ok(response) => response,
             Err(refusal) => refusal.response(context.id.as_str()),
         };
+        without_needless_body(&context.method, &mut response);
         self.finish(&mut context, response.headers_mut());
         let after = After { record: Record::new(context, response.status(), self.hash) };
         (response, after)
@@ -91,23 +90,27 @@ impl Gateway {
         &'g self,
         platform: &P,
         context: &mut Context<'g>,
-        version: Version,
         body: Body<P::Stream>,
     ) -> Result<Response<Body<P::Stream>>, Refusal> {
-        normalise(context, version)?;
+        normalise(context)?;
         if context.path() == HEALTH_PATH && matches!(context.method, Method::GET | Method::HEAD) {
             return Ok(self.health());
         }
 
         let preflight = cors::preflight_method(context);
-        let route = self.route(context, preflight.as_ref())?;
+        let (route, asked) = self.route(context, preflight.as_ref())?;
         let policies = &route.policies;
 
         if let Some(cors) = &policies.cors {
-            if let Some(answer) = preflight.and_then(|method| cors.preflight(context, &method)) {
-                return Ok(answer);
+            match &preflight {
+                None => cors.remember(context),
+                Some(_) if asked.is_none() && cors.answers_preflights() => cors.withhold(context),
+                Some(method) => {
+                    if let Some(answer) = cors.preflight(context, method) {
+                        return Ok(answer);
+                    }
+                }
             }
-            cors.remember(context);
         }
         if let Some(ip) = &policies.ip {
             ip.check(context)?;
@@ -139,18 +142,24 @@ impl Gateway {
             }
         };
         if let Some(transform) = &policies.response {
-            transform.apply(platform, context, response.headers_mut());
+            transform.apply(platform, context, response.headers_mut())?;
         }
         Ok(response)
     }
 
-    /// Step 3: chooses the route, for a preflight the one its actual request would take.
-    fn route<'g>(&'g self, context: &mut Context<'g>, preflight: Option<&Method>) -> Result<&'g Route, Refusal> {
-        let answers = |route: &&Route| route.policies.cors.as_ref().is_some_and(cors::Cors::answers_preflights);
-        let found = preflight.and_then(|method| self.find(context, method).ok().filter(answers));
-        let found = match found {
-            Some(route) => Ok(route),
-            None => self.find(context, &context.method.clone()),
+    /// Step 3: chooses the route. For a preflight that is the one its actual request would take, if its CORS answers; the
+    /// method asked about comes back with it.
+    fn route<'g, 'm>(
+        &'g self,
+        context: &mut Context<'g>,
+        preflight: Option<&'m Method>,
+    ) -> Result<(&'g Route, Option<&'m Method>), Refusal> {
+        let answers = |route: &Route| route.policies.cors.as_ref().is_some_and(cors::Cors::answers_preflights);
+        let announced = preflight.map(|_| cors::announced_headers(context)).unwrap_or_default();
+        let asked = preflight.filter(|method| self.find(context, method, &announced).is_ok_and(answers));
+        let found = match (asked, context.route) {
+            (Some(_), Some(route)) => Ok(route),
+            _ => self.find(context, &context.method.clone(), &[]),
         };
         let refused = found.as_ref().map_or(true, |route| route.ambiguous_path == AmbiguousPath::Refuse);
         if refused && !context.ambiguities.is_empty() {
@@ -161,16 +170,22 @@ impl Gateway {
         match found {
             Ok(route) => {
                 context.allow(Policy::Route, Reason::RouteMatched, "");
-                Ok(route)
+                Ok((route, asked))
             }
             Err(refusal) => Err(context.refused(refusal)),
         }
     }
 
-    fn find<'g>(&'g self, context: &mut Context<'g>, method: &Method) -> Result<&'g Route, Refusal> {
+    fn find<'g>(
+        &'g self,
+        context: &mut Context<'g>,
+        method: &Method,
+        announced: &[HeaderName],
+    ) -> Result<&'g Route, Refusal> {
+        (context.route, context.params) = (None, Vec::new());
         let path = context.path();
-        let lookup =
-            Lookup { host: context.host(), path, method, headers: &context.headers, query: context.uri.query() };
+        let (host, headers, query) = (context.host(), &context.headers, context.uri.query());
+        let lookup = Lookup { host, path, method, headers, announced, query };
         match self.router.find(&lookup) {
             Found::Route { index, params } => {
                 // values are slices of the path; kept as ranges, the context need not borrow from itself
@@ -206,14 +221,13 @@ impl Gateway {
         } else {
             std::mem::take(&mut context.headers)
         };
-        let upgrade = hop_by_hop::upgrade(&context.method, &headers);
-        if upgrade == Upgrade::Other {
-            return Err(context.refused(Refusal::new(Policy::Forward, Reason::UpgradeRefused)));
-        }
+        let websocket = hop_by_hop::asks_for_websocket(&context.method, context.version, &headers);
         hop_by_hop::remove(&mut headers);
-        if upgrade == Upgrade::WebSocket {
+        if websocket {
             hop_by_hop::ask_for_websocket(&mut headers);
         }
+        forwarded::remove_spoofed(&mut headers, context.trusted);
+        forward::join_cookies(&mut headers);
         if let Some(auth) = &policies.auth {
             auth.strip_credentials(&mut headers);
         }
@@ -266,8 +280,24 @@ impl Gateway {
     }
 }
 
+/// A response to HEAD, and one whose status has no content, carries none (RFC 9110 §6.4.1); HEAD keeps the length that GET
+/// would have had. HTTP/1.1 servers see to it themselves, HTTP/2 ones do not.
+fn without_needless_body<S>(method: &Method, response: &mut Response<Body<S>>) {
+    let bodiless = matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if let Body::Full(bytes) = response.body()
+        && (method == Method::HEAD || bodiless)
+    {
+        if !bodiless {
+            let length = HeaderValue::from(bytes.len());
+            response.headers_mut().insert(CONTENT_LENGTH, length);
+        }
+        *response.body_mut() = Body::Empty;
+    }
+}
+
 /// Step 1: one canonical path, one host.
-fn normalise(context: &mut Context<'_>, version: Version) -> Result<(), Refusal> {
+fn normalise(context: &mut Context<'_>) -> Result<(), Refusal> {
+    let version = context.version;
     // RFC 9112 §3.2: exactly one Host, and only a request before 1.1 may lack it
     let malformed = |detail| Refusal::new(Policy::Path, Reason::RequestMalformed).detail(detail);
     let mut hosts = context.headers.get_all(HOST).iter();

@@ -76,7 +76,7 @@ pub mod route;
 pub mod sim;
 pub mod template;
 
-pub use after::{After, Record};
+pub use after::{After, Record, Seen};
 pub use answer::{Redirect, Respond};
 pub use body::Body;
 pub use error::Refusal;

@@ -18,6 +18,8 @@ use std::borrow::Cow;
 
 use http::HeaderName;
 
+use crate::decision::{Policy, Reason};
+use crate::error::Refusal;
 use crate::route::{encode_query, encode_segment};
 
 /// A text with values to fill in, parsed once.
@@ -149,6 +151,15 @@ impl Template {
         }
     }
 
+    /// The text with `x` for every value: what can be said of it before there is a request.
+    pub(crate) fn sample(&self) -> String {
+        let text = |part: &Part| match part {
+            Part::Text(text) => text.to_string(),
+            Part::Value(_) => "x".to_owned(),
+        };
+        self.parts.iter().map(text).collect()
+    }
+
     /// What the template names.
     pub fn variables(&self) -> impl Iterator<Item = &Variable> {
         self.parts.iter().filter_map(|part| match part {
@@ -207,6 +218,18 @@ impl Variable {
             _ => return Err(unknown()),
         };
         if rest.is_empty() { Err(TemplateError::Nameless(name.to_owned())) } else { Ok(variable) }
+    }
+
+    /// The refusal of a request for which it has no value, at the step that needs it.
+    pub(crate) fn refusal(&self, policy: Policy) -> Refusal {
+        match self {
+            // the operator's fault, and the name is nobody else's business
+            Self::Secret(name) => {
+                Refusal::new(policy, Reason::SecretMissing).note(format!("there is no secret {name}"))
+            }
+            _ => Refusal::new(policy, Reason::TemplateValueMissing)
+                .detail(format!("The request has no {}.", self.name())),
+        }
     }
 
     /// Whether it is a request header.

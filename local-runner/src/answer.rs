@@ -12,7 +12,7 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use portico_core::context::X_REQUEST_ID;
 use portico_core::decision::{Policy, Reason};
-use portico_core::{After, Body, Peer, Platform as _, Refusal};
+use portico_core::{After, Body, Peer, Platform as _, Record, Refusal, Seen, config};
 
 use crate::body::{BodyError, NativeBody, Payload, received};
 use crate::drain::Watcher;
@@ -47,12 +47,34 @@ impl<F: Fn(After) + Send + Sync> Exchange<F> {
     async fn decide(&self, request: Request<Body<NativeBody>>) -> Response<Body<NativeBody>> {
         let Service { gateway, platform, on_after, .. } = &*self.service;
         let gateway = gateway.load_full();
-        match survive(sendable(gateway.handle(&**platform, &self.peer, request))).await {
+        // hyper drops this future when the client goes away; what it was about is logged all the same
+        let mut pending =
+            Pending { exchange: self, hash: gateway.hash(), seen: Some(Seen::new(&**platform, &request)) };
+        let answered = survive(sendable(gateway.handle(&**platform, &self.peer, request))).await;
+        pending.seen = None;
+        match answered {
             Some((response, after)) => {
                 on_after(after);
                 response
             }
             None => refused(platform, Reason::InternalError),
+        }
+    }
+}
+
+/// A request that core is deciding.
+struct Pending<'a, F: Fn(After) + Send + Sync> {
+    exchange: &'a Exchange<F>,
+    hash: config::Hash,
+    /// Gone once it is decided.
+    seen: Option<Seen>,
+}
+
+impl<F: Fn(After) + Send + Sync> Drop for Pending<'_, F> {
+    fn drop(&mut self) {
+        if let Some(seen) = self.seen.take() {
+            let Service { platform, on_after, .. } = &*self.exchange.service;
+            on_after(After { record: Record::abandoned(&**platform, &self.exchange.peer, seen, self.hash) });
         }
     }
 }

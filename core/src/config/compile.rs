@@ -14,7 +14,7 @@ use crate::gateway::{Action, Gateway, Route};
 use crate::net::Net;
 use crate::policy::identity::Identity;
 use crate::policy::{Policies, PolicyPointers, RouteScope, cors};
-use crate::route::{Match, MatchError, Router};
+use crate::route::{self, Match, MatchError, Router};
 use crate::template::{Template, TemplateError, Variable};
 
 /// Compiles a document whose includes are resolved.
@@ -31,9 +31,7 @@ pub fn compile(document: &Value) -> Result<(Gateway, Findings), Findings> {
         let message = format!("format {} is not known; this Portico reads format 1", wire.portico);
         compiler.error(&root.child_key("portico"), message).help("write `portico: 1`");
     }
-    if wire.name.is_empty() {
-        compiler.error(&root.child_key("name"), "the gateway needs a name");
-    }
+    compiler.name("the gateway", &wire.name, &root.child_key("name"));
     let trusted_proxies = compiler.nets(&wire.trusted_proxies, &root.child_key("trusted_proxies"));
     compiler.upstreams(&wire.upstreams, &root.child_key("upstreams"));
     compiler.identities(&wire.identities, &root.child_key("identities"));
@@ -51,14 +49,14 @@ pub fn compile(document: &Value) -> Result<(Gateway, Findings), Findings> {
     for (index, value) in wire.routes.iter().enumerate() {
         let at = routes_at.child_index(index);
         let Some(route) = compiler.read::<wire::Route>(value, &at) else { continue };
-        if let Some((compiled, matched)) = compiler.route(value, &route, &defaults, &at) {
-            sources.push(at);
-            routes.push(compiled);
-            matches.push(matched);
-        }
+        let (compiled, matched) = compiler.route(value, &route, &defaults, &at);
+        // a route that has errors is matched all the same: what is wrong with its match is told too
+        routes.extend(compiled);
+        matches.push(matched);
+        sources.push((route.name, at));
     }
-    compiler.unique_names(&routes, &sources);
-    let router = compiler.router(&matches, &routes, &sources);
+    compiler.unique_names(&sources);
+    let router = compiler.router(&matches, &sources);
     let findings = compiler.findings;
     match router {
         Some(router) if !findings.has_errors() => {
@@ -90,6 +88,7 @@ impl Compiler<'_> {
     fn upstreams(&mut self, wires: &BTreeMap<String, Value>, at: &Pointer) {
         for (name, value) in wires {
             let at = at.child_key(name);
+            self.name("an upstream", name, &at);
             let wire: Option<wire::Upstream> = self.read(value, &at);
             let compiled = wire.and_then(|wire| Upstream::compile(name, &wire, &at, self));
             self.upstreams.insert(name.clone(), compiled.map(Arc::new));
@@ -99,6 +98,7 @@ impl Compiler<'_> {
     fn identities(&mut self, wires: &BTreeMap<String, Value>, at: &Pointer) {
         for (name, value) in wires {
             let at = at.child_key(name);
+            self.name("an identity", name, &at);
             let wire: Option<wire::Identity> = self.read(value, &at);
             let compiled = wire.and_then(|wire| Identity::compile(name, &wire, &at, self));
             self.identities.insert(name.clone(), compiled.map(Arc::new));
@@ -118,7 +118,7 @@ impl Compiler<'_> {
         wire: &wire::Route,
         defaults: &wire::Policies,
         at: &Pointer,
-    ) -> Option<(Route, Match)> {
+    ) -> (Option<Route>, Match) {
         let match_at = at.child_key("match");
         let methods = self.methods(&wire.matches.methods, &match_at.child_key("methods"));
         let headers_at = match_at.child_key("headers");
@@ -126,10 +126,9 @@ impl Compiler<'_> {
         for (name, wanted) in &wire.matches.headers {
             headers.extend(self.header_name(name, &headers_at.child_key(name)).map(|name| (name, wanted.clone())));
         }
-        if wire.name.is_empty() {
-            self.error(&at.child_key("name"), "a route needs a name");
-        }
-        if wire.matches.path.starts_with("/-/") {
+        self.name("a route", &wire.name, &at.child_key("name"));
+        let reserved = route::canonical(&wire.matches.path).is_ok_and(|path| path.path.starts_with("/-/"));
+        if reserved {
             let path_at = match_at.child_key("path");
             self.error(&path_at, "paths below /-/ belong to the gateway itself").help("its health is at /-/health");
         }
@@ -163,7 +162,7 @@ impl Compiler<'_> {
         };
         let name = wire.name.as_str().into();
         let ambiguous_path = wire.matches.ambiguous_path;
-        Some((Route { name, summary, action: action?, policies, ambiguous_path }, matched))
+        (action.map(|action| Route { name, summary, action, policies, ambiguous_path }), matched)
     }
 
     fn action(&mut self, wire: &wire::Route, scope: &RouteScope<'_>, at: &Pointer) -> Option<Action> {
@@ -197,23 +196,23 @@ impl Compiler<'_> {
         }
     }
 
-    fn unique_names(&mut self, routes: &[Route], sources: &[Pointer]) {
+    fn unique_names(&mut self, sources: &[(String, Pointer)]) {
         let mut first = BTreeMap::new();
-        for (route, at) in routes.iter().zip(sources) {
-            if let Some(earlier) = first.insert(Arc::clone(&route.name), at) {
-                let message = format!("the name `{}` is taken by {earlier}", route.name);
+        for (name, at) in sources {
+            if let Some(earlier) = first.insert(name, at) {
+                let message = format!("the name `{name}` is taken by {earlier}");
                 self.error(&at.child_key("name"), message).help("names tell routes apart in logs and limits");
             }
         }
     }
 
-    fn router(&mut self, matches: &[Match], routes: &[Route], sources: &[Pointer]) -> Option<Router> {
+    fn router(&mut self, matches: &[Match], sources: &[(String, Pointer)]) -> Option<Router> {
         let errors = match Router::build(matches) {
             Ok(router) => return Some(router),
             Err(errors) => errors,
         };
         for (index, error) in errors {
-            let Some(at) = sources.get(index).map(|at| at.child_key("match")) else { continue };
+            let Some(at) = sources.get(index).map(|(_, at)| at.child_key("match")) else { continue };
             match &error {
                 MatchError::Host(why) => self.error(&at.child_key("host"), why.to_string()),
                 MatchError::Path(why) => self.error(&at.child_key("path"), why.to_string()),
@@ -224,7 +223,7 @@ impl Compiler<'_> {
                     self.error(&at.child_key("query"), error.to_string())
                 }
                 MatchError::Duplicate { other, method } => {
-                    let other = routes.get(*other).map(|route| &*route.name).unwrap_or_default();
+                    let other = sources.get(*other).map(|(name, _)| name.as_str()).unwrap_or_default();
                     let method = method.as_ref().map_or("any method", Method::as_str);
                     let message =
                         format!("never reached: `{other}` has the same host, path and conditions for {method}");
@@ -233,6 +232,19 @@ impl Compiler<'_> {
             };
         }
         None
+    }
+
+    /// Checks a name. Keys of limits are names joined by colons, logs and challenges quote them: so they are plain.
+    fn name(&mut self, what: &str, name: &str, at: &Pointer) {
+        let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\:".contains(&byte);
+        if name.is_empty() {
+            self.error(at, format!("{what} needs a name"));
+        } else if !name.bytes().all(|byte| plain(byte) || byte == b' ') {
+            self.error(
+                at,
+                format!("{what}'s name consists of ASCII characters without colons, quotes and backslashes"),
+            );
+        }
     }
 
     /// Reports an error. What it returns takes the help.
@@ -291,7 +303,11 @@ impl Compiler<'_> {
         let parse = |(index, text): (usize, &String)| {
             let method =
                 Method::from_bytes(text.as_bytes()).ok().filter(|_| !text.bytes().any(|b| b.is_ascii_lowercase()));
-            let message = || format!("expected a method such as GET, found {text:?}");
+            let method = method.filter(|method| method.as_str() != "*");
+            let message = || match text.as_str() {
+                "*" => "leave `methods` out for any method".to_owned(),
+                _ => format!("expected a method such as GET, found {text:?}"),
+            };
             self.check(&at.child_index(index), method.ok_or_else(message))
         };
         texts.iter().enumerate().filter_map(parse).collect()
@@ -325,7 +341,9 @@ impl Compiler<'_> {
                 Variable::Path(name) if !scope.parameters.iter().any(|known| **known == **name) => {
                     format!("its path has no parameter `{name}`")
                 }
-                Variable::Claim(_) if !scope.has_claims => "none of its identities has claims".to_owned(),
+                Variable::Claim(name) if !scope.has_claims && (**name != *"sub" || !scope.has_consumer) => {
+                    "none of its identities has claims".to_owned()
+                }
                 Variable::Consumer if !scope.has_consumer => "it authenticates nobody".to_owned(),
                 _ => continue,
             };

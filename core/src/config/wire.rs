@@ -171,7 +171,7 @@ wire! {
         /// Query keys with their exact value, or "*" for any value.
         #[serde(default)]
         pub query: BTreeMap<String, String>,
-        /// Paths that another parser could read differently (%2F, %5C, %00, //, encoded dots): refuse (default) or allow.
+        /// Paths that another parser could read differently (%2F, %5C, %00, //, ;, encoded dots): refuse (default) or allow.
         #[serde(default)]
         pub ambiguous_path: AmbiguousPath,
     }

@@ -12,17 +12,33 @@ use crate::context::{Context, X_FORWARDED_FOR, X_FORWARDED_PROTO};
 
 const FORWARDED: HeaderName = http::header::FORWARDED;
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-/// Spoofable relatives that some upstreams believe; we do not send them, so they never pass.
+/// Relatives of these fields that some upstreams believe. We do not send them, so they never pass from outside.
 fn relative(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
         "x-real-ip"
             | "x-client-ip"
+            | "x-cluster-client-ip"
             | "true-client-ip"
+            | "x-original-host"
+            | "x-original-url"
+            | "x-rewrite-url"
             | "x-forwarded-port"
+            | "x-forwarded-prefix"
             | "x-forwarded-server"
             | "x-forwarded-scheme"
+            | "x-forwarded-ssl"
     )
+}
+
+/// Removes what only passes for the gateway's word: fields that a trusted proxy may send and nobody else, and, whoever sent
+/// them, names with an underscore, which CGI and its heirs take for the same name with a hyphen (`X_User_Id` for `X-User-Id`).
+pub fn remove_spoofed(headers: &mut HeaderMap, trusted: bool) {
+    let spoofed = |name: &&HeaderName| name.as_str().contains('_') || (!trusted && relative(name));
+    let spoofed: Vec<_> = headers.keys().filter(spoofed).cloned().collect();
+    for name in spoofed {
+        headers.remove(name);
+    }
 }
 
 /// Adds our hop to a request that goes upstream.
@@ -30,13 +46,6 @@ pub fn add(headers: &mut HeaderMap, context: &Context<'_>) {
     let proto = if context.secure { "https" } else { "http" };
     let (chain, elements) =
         if context.trusted { (joined(headers, &X_FORWARDED_FOR), joined(headers, &FORWARDED)) } else { (None, None) };
-    if !context.trusted {
-        let spoofed: Vec<_> = headers.keys().filter(|name| relative(name)).cloned().collect();
-        for name in spoofed {
-            headers.remove(name);
-        }
-    }
-
     let peer = text(context.peer);
     // IPv6 goes in brackets and quotes (RFC 7239 §6)
     let (before, after) = if context.peer.is_ipv4() { ("for=", "") } else { ("for=\"[", "]\"") };

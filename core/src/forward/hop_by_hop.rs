@@ -1,7 +1,7 @@
 //! Hop-by-hop header fields (RFC 9110 §7.6.1): they speak to the next hop only and are not passed on.
 
 use http::header::{CONNECTION, CONTENT_LENGTH, TE, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
 /// Fields that are hop-by-hop whether or not `Connection` names them.
 fn always(name: &HeaderName) -> bool {
@@ -69,32 +69,20 @@ pub fn remove(headers: &mut HeaderMap) {
     }
 }
 
-/// What a request asks to be upgraded to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Upgrade {
-    /// Nothing.
-    None,
-    /// A WebSocket (RFC 6455 §4.1): passed on.
-    WebSocket,
-    /// Something else: not passed on, as `Upgrade` is a hop's own affair (RFC 9110 §7.8), and h2c would get past every policy.
-    Other,
-}
-
-/// Reads a request's upgrade, before [`remove`] takes it away.
-pub fn upgrade(method: &Method, headers: &HeaderMap) -> Upgrade {
+/// Whether a request asks for a WebSocket (RFC 6455 §4.1), before [`remove`] takes that away.
+///
+/// Every other upgrade is a hop's own affair and may be ignored (RFC 9110 §7.8): the request goes on as what it is, without
+/// the offer. So h2c gets past no policy, and clients that offer it by habit are served.
+pub fn asks_for_websocket(method: &Method, version: Version, headers: &HeaderMap) -> bool {
     let mut protocols = headers.get_all(UPGRADE).iter();
-    let Some(protocol) = protocols.next() else { return Upgrade::None };
-    let nominated = headers
-        .get_all(CONNECTION)
-        .iter()
-        .any(|value| tokens(value).any(|token| token.eq_ignore_ascii_case(b"upgrade")));
-    if !nominated {
-        return Upgrade::None;
-    }
     // several lines are one list (RFC 9110 §5.3), and a list names something else too
-    let websocket = protocol.as_bytes().eq_ignore_ascii_case(b"websocket") && protocols.next().is_none();
-    let websocket = websocket && method == Method::GET;
-    if websocket { Upgrade::WebSocket } else { Upgrade::Other }
+    let (Some(protocol), None) = (protocols.next(), protocols.next()) else { return false };
+    let nominated = || {
+        let mut lines = headers.get_all(CONNECTION).iter();
+        lines.any(|value| tokens(value).any(|token| token.eq_ignore_ascii_case(b"upgrade")))
+    };
+    let asked = method == Method::GET && version == Version::HTTP_11;
+    asked && protocol.as_bytes().eq_ignore_ascii_case(b"websocket") && nominated()
 }
 
 /// Asks the upstream for a WebSocket, after [`remove`].
@@ -152,15 +140,18 @@ mod tests {
 
     #[test]
     fn only_websockets_are_upgraded() {
-        let ask =
-            |connection, protocol| upgrade(&Method::GET, &map(&[("connection", connection), ("upgrade", protocol)]));
-        assert_eq!(ask("keep-alive, Upgrade", "WebSocket"), Upgrade::WebSocket);
-        assert_eq!(ask("Upgrade, HTTP2-Settings", "h2c"), Upgrade::Other);
-        assert_eq!(ask("Upgrade", "websocket, h2c"), Upgrade::Other);
-        assert_eq!(ask("close", "websocket"), Upgrade::None);
-        assert_eq!(
-            upgrade(&Method::POST, &map(&[("connection", "upgrade"), ("upgrade", "websocket")])),
-            Upgrade::Other
-        );
+        let ask = |connection, protocol| {
+            let headers = map(&[("connection", connection), ("upgrade", protocol)]);
+            asks_for_websocket(&Method::GET, Version::HTTP_11, &headers)
+        };
+        assert!(ask("keep-alive, Upgrade", "WebSocket"));
+        assert!(!ask("Upgrade, HTTP2-Settings", "h2c"));
+        assert!(!ask("Upgrade", "websocket, h2c"));
+        assert!(!ask("close", "websocket"));
+        let headers = map(&[("connection", "upgrade"), ("upgrade", "websocket")]);
+        assert!(!asks_for_websocket(&Method::POST, Version::HTTP_11, &headers));
+        assert!(!asks_for_websocket(&Method::GET, Version::HTTP_10, &headers));
+        let headers = map(&[("connection", "upgrade"), ("upgrade", "websocket"), ("upgrade", "h2c")]);
+        assert!(!asks_for_websocket(&Method::GET, Version::HTTP_11, &headers));
     }
 }

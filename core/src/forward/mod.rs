@@ -4,8 +4,8 @@ pub mod forwarded;
 pub mod hop_by_hop;
 mod target;
 
-use http::header::HOST;
-use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Version};
+use http::header::{COOKIE, HOST, VIA};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 
 pub use target::{Upstream, UpstreamTarget};
 
@@ -49,6 +49,9 @@ pub(crate) async fn forward<'g, P: Platform>(
         headers.insert(HOST, host.clone());
     }
     forwarded::add(&mut headers, context);
+    // RFC 9110 §7.6.3: which version came in, and who took it
+    let via = if context.version == Version::HTTP_2 { "2 portico" } else { "1.1 portico" };
+    headers.append(VIA, HeaderValue::from_static(via));
     add_trace(&mut headers, context);
 
     let mut request = Request::new(body);
@@ -75,6 +78,18 @@ pub(crate) async fn forward<'g, P: Platform>(
         Err(FetchError::Timeout) => Err(refused(context, Reason::UpstreamTimeout)),
         Err(FetchError::Reset) => Err(refused(context, Reason::UpstreamBroken)),
         Err(FetchError::ClientGone) => Err(refused(context, Reason::ClientGone)),
+    }
+}
+
+/// One `Cookie` field of several: HTTP/2 may split it, HTTP/1.1 knows only one (RFC 9113 §8.2.3).
+pub(crate) fn join_cookies(headers: &mut HeaderMap) {
+    let mut crumbs = headers.get_all(COOKIE).iter();
+    if let (Some(_), Some(_)) = (crumbs.next(), crumbs.next()) {
+        let crumbs: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+        match HeaderValue::from_bytes(&crumbs.join(b"; ".as_slice())) {
+            Ok(joined) => headers.insert(COOKIE, joined),
+            Err(_) => headers.remove(COOKIE),
+        };
     }
 }
 

@@ -9,6 +9,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 
 use crate::config::{Compiler, Pointer, units, wire};
 use crate::platform::Platform;
+use crate::route;
 
 /// A compiled upstream.
 #[derive(Debug)]
@@ -130,9 +131,22 @@ impl UpstreamTarget {
         if authority.host().is_empty() {
             return Err(malformed("no host"));
         }
+        if wire.url.contains('#') {
+            return Err(malformed("a fragment is not allowed"));
+        }
+        let port = authority.as_str().rsplit_once(':').filter(|(_, rest)| !rest.ends_with(']'));
+        if port.is_some() && authority.port_u16().is_none_or(|port| port == 0) {
+            return Err(malformed("no valid port after the colon"));
+        }
         let path = parts.path_and_query.as_ref().map_or("/", PathAndQuery::as_str);
         if path.contains('?') {
             return Err(malformed("a query is not allowed"));
+        }
+        if route::canonical(path)
+            .ok()
+            .is_none_or(|canonical| canonical.path != path || !canonical.ambiguities.is_empty())
+        {
+            return Err(malformed("a path with dot segments, empty segments or needless encoding"));
         }
         Ok(Self {
             name: format!("{upstream} {scheme}://{authority}").into(),

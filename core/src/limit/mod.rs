@@ -110,9 +110,11 @@ pub struct Verdict {
 
 /// Decides one request of `cost` units at `now`, given the stored TAT (`None`: a key never seen, or expired).
 ///
-/// Returns the verdict and the TAT to store; when the request is denied that is the stored one, unchanged. The state may
-/// be forgotten once its time is past. A clock that goes back makes the limit stricter for that long, never looser. A stored
-/// time further ahead than the quota allows (the quota was lowered) is cut down to a full bucket's worth.
+/// Returns the verdict and the TAT to store; a denied request costs nothing. The state may
+/// be forgotten once its time is past. A stored time further
+/// ahead than the quota allows is cut down to one bucket's worth and stored so, for it may mean that the quota was lowered.
+/// It may also mean that the clock went back: then the limit is stricter until the bucket has refilled by the new clock, and
+/// when the clock jumps forward again, at most one bucket passes in excess.
 pub fn decide(stored: Option<Timestamp>, quota: &Quota, now: Timestamp, cost: u32) -> (Verdict, Timestamp) {
     let now_us = now.as_micros();
     let window = quota.interval.saturating_mul(u64::from(quota.burst));

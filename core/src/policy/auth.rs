@@ -43,6 +43,17 @@ impl Auth {
                 .error(&at.child_key("claims"), "none of the identities has claims")
                 .help("API keys have scopes only");
         }
+        for (name, _) in wire.claims.iter().filter(|(_, values)| values.0.is_empty()) {
+            compiler.error(&at.child_key("claims").child_key(name), "no value of this claim would ever permit a call");
+        }
+        if wire.optional && !(wire.scopes.is_empty() && wire.claims.is_empty()) {
+            compiler
+                .warning(
+                    &at.child_key("optional"),
+                    "whoever leaves out the credentials passes without the scopes and claims",
+                )
+                .help("drop `optional`, or ask for no scopes and claims");
+        }
         let claims = wire.claims.iter().map(|(name, values)| (name.clone(), values.0.clone())).collect();
         Some(Self {
             any_of,
@@ -133,7 +144,7 @@ impl Auth {
         schemes.dedup();
         for scheme in schemes {
             let mut challenge = format!("{scheme} realm=\"{}\"", self.realm);
-            if scheme == "Bearer" && refusal.reason != Reason::CredentialsMissing {
+            if scheme == "Bearer" && !matches!(refusal.reason, Reason::CredentialsMissing | Reason::KeyUnknown) {
                 let _ = write!(challenge, ", error=\"invalid_token\"");
             }
             refusal = refusal.challenge(&challenge);

@@ -1,6 +1,7 @@
 //! Cross-origin resource sharing (the Fetch standard, §3.2). A preflight is answered here and needs no credentials; what an
 //! actual request is granted is remembered, and added to every response, errors too.
 
+use http::header::InvalidHeaderName;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
@@ -109,6 +110,11 @@ impl Cors {
         })
     }
 
+    /// Whoever may GET may HEAD; browsers need not be told (a safelisted method, the Fetch standard §2.2.1).
+    fn permits(&self, method: &Method) -> bool {
+        self.methods.contains(method) || (method == Method::HEAD && self.methods.contains(&Method::GET))
+    }
+
     /// Whether the one origin that the request names is on the list.
     fn allows(&self, headers: &HeaderMap) -> bool {
         let origin = only(headers, &ORIGIN).and_then(|origin| origin.to_str().ok());
@@ -133,24 +139,23 @@ impl Cors {
         self.mode == Mode::Enforce
     }
 
+    /// Grants nothing: for an OPTIONS that asks about a route other than the one that serves it.
+    pub fn withhold(&self, context: &mut Context<'_>) {
+        if self.mode == Mode::Enforce {
+            context.cors = Grant::Vary;
+        }
+    }
+
     /// Answers a preflight for `method`. `None` when the policy only observes.
     pub fn preflight<'g, S>(&'g self, context: &mut Context<'g>, method: &Method) -> Option<Response<Body<S>>> {
         let origin = context.headers.get(ORIGIN).cloned()?;
-        let requested: Vec<_> = context
-            .headers
-            .get_all(ACCESS_CONTROL_REQUEST_HEADERS)
-            .iter()
-            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-            .map(<[u8]>::trim_ascii)
-            .filter(|name| !name.is_empty())
-            .map(HeaderName::from_bytes)
-            .collect();
+        let requested: Vec<_> = requested_headers(&context.headers).collect();
         let headers_allowed = requested.iter().all(|name| match (name, &self.headers) {
             (Ok(_), None) => true,
             (Ok(name), Some(known)) => known.contains(name),
             (Err(_), _) => false,
         });
-        let permitted = self.allows(&context.headers) && self.methods.contains(method) && headers_allowed;
+        let permitted = self.allows(&context.headers) && self.permits(method) && headers_allowed;
         self.record(context, permitted, if permitted { Reason::PreflightAllowed } else { Reason::PreflightRefused });
         if !self.answers_preflights() {
             return None;
@@ -188,6 +193,21 @@ impl Cors {
         };
         context.decisions.push(Decision { policy: Policy::Cors, outcome, reason, detail: "".into() });
     }
+}
+
+/// The header fields that a preflight announces for its actual request.
+pub fn announced_headers(context: &Context<'_>) -> Vec<HeaderName> {
+    requested_headers(&context.headers).flatten().collect()
+}
+
+fn requested_headers(headers: &HeaderMap) -> impl Iterator<Item = Result<HeaderName, InvalidHeaderName>> {
+    headers
+        .get_all(ACCESS_CONTROL_REQUEST_HEADERS)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .filter(|name| !name.is_empty())
+        .map(HeaderName::from_bytes)
 }
 
 /// The method a preflight asks about; `None` when the request is no preflight.
@@ -233,6 +253,10 @@ impl OriginPattern {
             return Err(malformed());
         }
         let (scheme, rest) = (scheme.to_ascii_lowercase(), rest.to_ascii_lowercase());
+        // browsers leave a scheme's default port out
+        if matches!((scheme.as_str(), rest.rsplit_once(':')), ("https", Some((_, "443"))) | ("http", Some((_, "80")))) {
+            return Err(format!("{text:?} can never match: browsers leave the default port out"));
+        }
         match rest.strip_prefix('*') {
             Some(suffix) if suffix.starts_with('.') && !suffix.contains('*') => {
                 Ok(Self::Below { scheme, suffix: suffix.to_owned() })

@@ -16,17 +16,25 @@ pub struct HeaderEdit {
     add: Vec<(HeaderName, Template)>,
 }
 
-/// Fields that belong to the connection or to the message's framing: nobody may set them by hand.
-const RESERVED: [&str; 9] = [
+/// Fields that belong to the connection, to the message's framing or to the gateway itself: nobody may set them by hand.
+pub(crate) const RESERVED: [&str; 17] = [
     "connection",
     "content-length",
+    "forwarded",
     "host",
     "keep-alive",
     "proxy-connection",
     "te",
+    "traceparent",
+    "tracestate",
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-request-id",
 ];
 
 impl HeaderEdit {
@@ -54,22 +62,24 @@ impl HeaderEdit {
     }
 
     /// Makes the changes. A value that the request lacks, or that cannot stand in a header, leaves its field out; what came
-    /// from outside under a name that is set never stays.
-    pub fn apply(&self, headers: &mut HeaderMap, values: &impl Values) {
+    /// from outside under a name that is set never stays. The error is a secret that the platform lacks: to go on without
+    /// would be to call the upstream without credentials.
+    pub fn apply(&self, headers: &mut HeaderMap, values: &impl Values) -> Result<(), &Variable> {
         for name in &self.remove {
             headers.remove(name);
         }
         for (name, template) in &self.set {
-            match value(template, values) {
+            match value(template, values)? {
                 Some(value) => headers.insert(name, value),
                 None => headers.remove(name),
             };
         }
         for (name, template) in &self.add {
-            if let Some(value) = value(template, values) {
+            if let Some(value) = value(template, values)? {
                 headers.append(name, value);
             }
         }
+        Ok(())
     }
 
     /// What its templates name.
@@ -89,7 +99,7 @@ fn templates(
         let at = at.child_key(name);
         let Some(name) = compiler.header_name(name, &at) else { continue };
         if RESERVED.contains(&name.as_str()) {
-            compiler.error(&at, format!("`{name}` is part of HTTP's framing and cannot be set"));
+            compiler.error(&at, format!("`{name}` is written by the gateway itself and cannot be set"));
         }
         compiler.warn_of_literal_secret(name.as_str(), text, &at);
         compiled.extend(compiler.template(text, &at, scope).map(|template| (name, template)));
@@ -97,7 +107,10 @@ fn templates(
     compiled
 }
 
-fn value(template: &Template, values: &impl Values) -> Option<HeaderValue> {
-    let text = template.render(values, Place::Text).ok()?;
-    HeaderValue::from_str(&text).ok()
+fn value<'t>(template: &'t Template, values: &impl Values) -> Result<Option<HeaderValue>, &'t Variable> {
+    match template.render(values, Place::Text) {
+        Ok(text) => Ok(HeaderValue::from_str(&text).ok()),
+        Err(secret @ Variable::Secret(_)) => Err(secret),
+        Err(_) => Ok(None),
+    }
 }

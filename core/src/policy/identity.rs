@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use subtle::ConstantTimeEq;
 
+use super::headers::RESERVED;
 use crate::config::{Compiler, Pointer, units, wire};
 use crate::context::Principal;
 use crate::decision::{Policy, Reason};
@@ -138,6 +139,9 @@ fn refused(reason: Reason) -> Proof {
 
 /// The token of `Authorization: Bearer …` (RFC 6750 §2.1); `None` when it is another scheme.
 fn bearer(value: &HeaderValue) -> Option<Result<&str, ()>> {
+    if value.as_bytes().eq_ignore_ascii_case(b"Bearer") {
+        return Some(Err(()));
+    }
     let (scheme, token) = value.as_bytes().split_at_checked(7)?;
     if !scheme.eq_ignore_ascii_case(b"Bearer ") {
         return None;
@@ -182,6 +186,7 @@ impl Jwt {
                     compiler.error(&algorithms_at, "`secret` is for HS256; public-key algorithms need `jwks`");
                 }
                 let name = secret.strip_prefix("${secret.").and_then(|rest| rest.strip_suffix('}'));
+                let name = name.filter(|name| !name.is_empty());
                 if name.is_none() {
                     compiler
                         .error(&at.child_key("secret"), "a secret is always a reference")
@@ -299,7 +304,11 @@ impl Jwt {
 impl ApiKey {
     fn compile(identity: &Arc<str>, wire: &wire::ApiKey, at: &Pointer, compiler: &mut Compiler<'_>) -> Option<Self> {
         let header = wire.header.as_deref().unwrap_or("X-API-Key");
-        let header = compiler.header_name(header, &at.child_key("header"))?;
+        let header_at = at.child_key("header");
+        let header = compiler.header_name(header, &header_at)?;
+        if RESERVED.contains(&header.as_str()) || header == COOKIE {
+            compiler.error(&header_at, format!("`{header}` has a meaning of its own and cannot carry a key"));
+        }
         let keys_at = at.child_key("keys");
         let mut keys = BTreeMap::new();
         for (consumer, key) in &wire.keys {
@@ -366,6 +375,7 @@ mod tests {
         assert_eq!(read("Bearer abc"), Some(Ok("abc".into())));
         assert_eq!(read("bearer  abc "), Some(Ok("abc".into())));
         assert_eq!(read("Bearer "), Some(Ok(String::new())));
+        assert_eq!(read("Bearer"), Some(Err(())));
         assert_eq!(read("Basic abc"), None);
         assert_eq!(read("Bearerabc"), None);
     }

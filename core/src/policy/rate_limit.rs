@@ -111,6 +111,8 @@ impl RateLimit {
             wire::By::Claim(claim) => format!("{}:claim:{claim}", scope.name),
             _ => format!("{}:{name}", scope.name),
         };
+        // what only observes must not draw from a bucket that counts
+        let prefix = if mode == Mode::Observe { format!("observe:{prefix}") } else { prefix };
         let policy = format!("\"{name}\";q={};w={}", quota.burst(), seconds(quota.window()));
         Some(Self {
             quota,

@@ -55,14 +55,30 @@ impl RequestTransform {
             if text.contains(['?', '#']) {
                 compiler.error(&at, "a path holds no query or fragment").help("use `query: { set: … }`");
             }
-            compiler.template(text, &at, scope)
+            let template = compiler.template(text, &at, scope)?;
+            let sample = template.sample();
+            let plain = route::canonical(&sample)
+                .is_ok_and(|canonical| canonical.path == sample.as_str() && canonical.ambiguities.is_empty());
+            if !plain && text.starts_with('/') && !text.contains(['?', '#']) {
+                let finding = compiler.error(&at, "no request could be sent to this path");
+                match text.contains('{') && !text.contains("${") {
+                    true => finding.help("values are written ${path.NAME}"),
+                    false => finding
+                        .help("write it as it goes over the wire: percent-encoded, without `//` and dot segments"),
+                };
+            }
+            Some(template)
         });
         let query_at = at.child_key("query").child_key("set");
         let set = wire
             .query
             .set
             .iter()
-            .filter_map(|(key, text)| Some((key.clone(), compiler.template(text, &query_at.child_key(key), scope)?)))
+            .filter_map(|(key, text)| {
+                let at = query_at.child_key(key);
+                compiler.warn_of_literal_secret(key, text, &at);
+                Some((key.clone(), compiler.template(text, &at, scope)?))
+            })
             .collect();
         let query = QueryEdit { remove: wire.query.remove.clone(), set };
         let headers = HeaderEdit::compile(&wire.headers, &at.child_key("headers"), scope, compiler);
@@ -86,9 +102,7 @@ impl RequestTransform {
         let path = match self.path.as_ref().map(|template| template.render(&values, Place::Path)).transpose() {
             Ok(path) => path,
             Err(missing) => {
-                let refusal = Refusal::new(Policy::Request, Reason::TemplateValueMissing)
-                    .detail(format!("The request has no {}.", missing.name()));
-                context.refuse(refusal, self.mode)?;
+                context.refuse(missing.refusal(Policy::Request), self.mode)?;
                 return Ok(None);
             }
         };
@@ -107,15 +121,24 @@ impl RequestTransform {
             context.allow(Policy::Request, Reason::Transformed, "");
             return Ok(None);
         }
-        self.headers.apply(headers, &values);
+        let edited = self.headers.apply(headers, &values).and_then(|()| self.query.apply(context.uri.query(), &values));
+        let query = match edited {
+            Ok(query) => query,
+            Err(missing) => return Err(context.refused(missing.refusal(Policy::Request))),
+        };
         if path.is_none() && self.query.is_empty() {
             context.allow(Policy::Request, Reason::Transformed, "");
             return Ok(None);
         }
-        let query = self.query.apply(context.uri.query(), &values);
         let path = path.unwrap_or_else(|| Cow::Owned(context.path().to_owned()));
         context.allow(Policy::Request, Reason::Transformed, "");
-        Ok(Some(Target { path, query: query.map(Cow::Owned) }))
+        // an edit that leaves nothing has removed the query; no edit has left it alone
+        let query = if self.query.is_empty() {
+            context.uri.query().map(|query| Cow::Owned(query.to_owned()))
+        } else {
+            query.map(Cow::Owned)
+        };
+        Ok(Some(Target { path, query }))
     }
 }
 
@@ -124,9 +147,9 @@ impl QueryEdit {
         self.remove.is_empty() && self.set.is_empty()
     }
 
-    fn apply(&self, query: Option<&str>, values: &impl Values) -> Option<String> {
+    fn apply(&self, query: Option<&str>, values: &impl Values) -> Result<Option<String>, &Variable> {
         if self.is_empty() {
-            return query.map(ToOwned::to_owned);
+            return Ok(None);
         }
         let mut edited = String::with_capacity(query.map_or(0, str::len));
         let dropped = |pair: &str| {
@@ -140,13 +163,16 @@ impl QueryEdit {
             let _ = write!(edited, "{separator}{pair}");
         }
         for (key, template) in &self.set {
-            if let Ok(value) = template.render(values, Place::Query) {
-                let separator = if edited.is_empty() { "" } else { "&" };
-                let literal = template.as_literal().map(encode_query);
-                let _ = write!(edited, "{separator}{}={}", encode_query(key), literal.unwrap_or(value));
-            }
+            let value = match template.render(values, Place::Query) {
+                Ok(value) => value,
+                Err(secret @ Variable::Secret(_)) => return Err(secret),
+                Err(_) => continue,
+            };
+            let separator = if edited.is_empty() { "" } else { "&" };
+            let literal = template.as_literal().map(encode_query);
+            let _ = write!(edited, "{separator}{}={}", encode_query(key), literal.unwrap_or(value));
         }
-        (!edited.is_empty()).then_some(edited)
+        Ok((!edited.is_empty()).then_some(edited))
     }
 }
 
@@ -175,10 +201,18 @@ impl ResponseTransform {
     }
 
     /// Step 13 of a request's life.
-    pub fn apply<P: Platform>(&self, platform: &P, context: &mut Context<'_>, headers: &mut HeaderMap) {
-        if self.mode == Mode::Enforce {
-            self.headers.apply(headers, &RequestValues { context: &*context, platform });
+    pub fn apply<P: Platform>(
+        &self,
+        platform: &P,
+        context: &mut Context<'_>,
+        headers: &mut HeaderMap,
+    ) -> Result<(), Refusal> {
+        if self.mode == Mode::Enforce
+            && let Err(missing) = self.headers.apply(headers, &RequestValues { context: &*context, platform })
+        {
+            return Err(context.refused(missing.refusal(Policy::Response)));
         }
         context.allow(Policy::Response, Reason::Transformed, "");
+        Ok(())
     }
 }

@@ -19,6 +19,9 @@ pub enum Ambiguity {
     EncodedDotSegment,
     /// `..;x`: a path parameter on a dot segment, which Java servlet containers drop before they resolve the dots.
     DotSegmentParameter,
+    /// `/admin;x`: a path parameter (RFC 3986 §3.3), part of the segment to us, dropped by Java servlet containers, to which
+    /// this is `/admin`.
+    PathParameter,
     /// `//`: servers that merge slashes see another path than we authorised.
     EmptySegment,
     /// `%252F` and the like: one of the above to a server that decodes twice.
@@ -28,13 +31,14 @@ pub enum Ambiguity {
 }
 
 impl Ambiguity {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::EncodedSlash,
         Self::Backslash,
         Self::EncodedNul,
         Self::EncodedControl,
         Self::EncodedDotSegment,
         Self::DotSegmentParameter,
+        Self::PathParameter,
         Self::EmptySegment,
         Self::DoubleEncoding,
         Self::OverlongUtf8,
@@ -54,6 +58,7 @@ impl fmt::Display for Ambiguity {
             Self::EncodedControl => "encoded control character",
             Self::EncodedDotSegment => "dot segment in percent-encoding",
             Self::DotSegmentParameter => "path parameter on a dot segment (..;)",
+            Self::PathParameter => "path parameter (;)",
             Self::EmptySegment => "empty segment (//)",
             Self::DoubleEncoding => "double percent-encoding",
             Self::OverlongUtf8 => "overlong UTF-8",
@@ -123,6 +128,9 @@ pub(super) fn scan(path: &str) -> Ambiguities {
         } else {
             scan_characters(decode_once(segment), &mut found);
             scan_dots(decode_once(segment), &mut found);
+        }
+        if segment.contains(';') && !found.contains(Ambiguity::DotSegmentParameter) {
+            found |= Ambiguity::PathParameter;
         }
     }
     found

@@ -48,7 +48,7 @@
 //! let router = Router::build(&[orders]).unwrap();
 //! let headers = HeaderMap::new();
 //! let mut lookup =
-//!     Lookup { host: None, path: "/orders/7", method: &Method::GET, headers: &headers, query: None };
+//!     Lookup { host: None, path: "/orders/7", method: &Method::GET, headers: &headers, announced: &[], query: None };
 //! let Found::Route { index: 0, params } = router.find(&lookup) else { panic!() };
 //! assert_eq!(params.get("id"), Some("7"));
 //!

@@ -25,7 +25,7 @@ fn the_router_agrees_with_the_rules() {
         for _ in 0..30 {
             let (method, target, headers, host) = random_request(&mut random);
             let (path, query) = target.split_once('?').map_or((&*target, None), |(path, query)| (path, Some(query)));
-            let lookup = Lookup { host, path, method: &method, headers: &headers, query };
+            let lookup = Lookup { host, path, method: &method, headers: &headers, announced: &[], query };
             let expected = find(&routes, &lookup);
             assert_eq!(answer(&router.find(&lookup)), expected, "{lookup:?}\n{routes:#?}");
             let kind = expected.split(' ').next().filter(|word| *word == "404" || *word == "405").unwrap_or("route");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 
 use super::host::{HostPattern, normalise};
 use super::pattern::{Pattern, Segment};
@@ -21,6 +21,9 @@ pub struct Lookup<'p, 'a> {
     pub method: &'a Method,
     /// The request's header fields.
     pub headers: &'a HeaderMap,
+    /// Names of fields that the actual request will bring, of which a preflight knows no more than that: conditions on
+    /// them count as met.
+    pub announced: &'a [HeaderName],
     /// What follows the `?`, as it came; `None` and empty are the same.
     pub query: Option<&'a str>,
 }
@@ -233,6 +236,6 @@ impl Route {
     }
 
     fn holds(&self, lookup: &Lookup<'_, '_>) -> bool {
-        self.conditions.iter().all(|condition| condition.holds(lookup.headers, lookup.query))
+        self.conditions.iter().all(|condition| condition.holds(lookup))
     }
 }

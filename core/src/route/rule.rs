@@ -2,11 +2,12 @@
 
 use std::cmp::Ordering;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method};
 
 use super::escape::decode_query;
 use super::host::HostError;
 use super::pattern::PatternError;
+use super::router::Lookup;
 
 /// What a route asks of a request: one entry of `routes[].match`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -84,11 +85,13 @@ impl Condition {
     }
 
     /// Whether a request is as wanted. Where a field or parameter came several times, one of them must be.
-    pub(super) fn holds(&self, headers: &HeaderMap, query: Option<&str>) -> bool {
+    pub(super) fn holds(&self, lookup: &Lookup<'_, '_>) -> bool {
+        let headers = lookup.headers;
         match self {
+            Self::Header(name, _) if lookup.announced.contains(name) => true,
             Self::Header(name, None) => headers.contains_key(name),
             Self::Header(name, Some(value)) => headers.get_all(name).iter().any(|present| present == value),
-            Self::Query(name, value) => query.unwrap_or_default().split('&').any(|pair| {
+            Self::Query(name, value) => lookup.query.unwrap_or_default().split('&').any(|pair| {
                 let (present_name, present) = pair.split_once('=').unwrap_or((pair, ""));
                 let same = |present, wanted: &str| decode_query(present).is_some_and(|present| present == wanted);
                 same(present_name, name) && value.as_ref().is_none_or(|value| same(present, value))

@@ -64,7 +64,7 @@ fn find(router: &Router, request: &str) -> String {
             host = Some(word);
         }
     }
-    answer(&router.find(&Lookup { host, path, method: &method, headers: &headers, query }))
+    answer(&router.find(&Lookup { host, path, method: &method, headers: &headers, announced: &[], query }))
 }
 
 pub(super) fn answer(found: &Found<'_, '_>) -> String {
@@ -252,7 +252,8 @@ fn methods_and_405() {
     let none = Router::build(&[]).unwrap();
     assert_eq!(find(&none, "GET /"), "404");
     let headers = HeaderMap::new();
-    let star = Lookup { host: None, path: "*", method: &Method::OPTIONS, headers: &headers, query: None };
+    let star =
+        Lookup { host: None, path: "*", method: &Method::OPTIONS, headers: &headers, announced: &[], query: None };
     assert!(matches!(router(&["/{*r}"]).find(&star), Found::NotFound));
 }
 

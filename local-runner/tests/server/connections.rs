@@ -166,3 +166,19 @@ async fn a_client_that_takes_nothing_is_left() {
     behind.send("HTTP/1.1 200 OK\r\n\r\n").await;
     while behind.0.write_all(&[b'x'; 64 * 1024]).await.is_ok() {}
 }
+
+#[tokio::test]
+async fn a_client_that_does_not_wait_is_in_the_log_all_the_same() {
+    let (listener, upstream) = raw_upstream().await;
+    let mut server = start(proxy(upstream)).await;
+    let mut client = Raw::connect(server.address).await;
+    client.send("GET /seen?by=upstream HTTP/1.1\r\nhost: a\r\nuser-agent: hasty\r\n\r\n").await;
+    let mut asked = Raw::new(listener.accept().await.unwrap().0);
+    assert!(asked.head().await.starts_with("get /seen"));
+    drop(client);
+    let record = server.log.recv().await.unwrap().record;
+    assert_eq!(record.uri.path(), "/seen");
+    assert_eq!(record.status, 499);
+    assert_eq!(record.user_agent.unwrap(), "hasty");
+    assert_eq!(record.decisions.last().unwrap().reason.code(), "client_gone");
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Version};
+use http::{Method, Request, Version};
 use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -135,4 +135,35 @@ async fn an_upstream_may_refuse_a_websocket() {
     assert_eq!(client.response().await.1, "no");
     client.send("GET /again HTTP/1.1\r\nhost: a\r\n\r\n").await;
     assert_eq!(client.response().await.1, "no");
+}
+
+#[tokio::test]
+async fn over_http_2_too_nothing_follows_a_head_request_or_a_204() {
+    let config = serde_json::json!({
+        "portico": 1,
+        "name": "test",
+        "routes": [
+            { "name": "hello", "match": { "path": "/hello" }, "respond": { "body": "hello" } },
+            { "name": "nothing", "match": { "path": "/nothing" }, "respond": { "status": 204, "body": "said in error" } },
+        ],
+    });
+    let server = start(config).await;
+    let tcp = TokioIo::new(TcpStream::connect(server.address).await.unwrap());
+    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), tcp).await.unwrap();
+    tokio::spawn(connection);
+    let asked = [
+        (Method::HEAD, "/hello", 200, Some("5")),
+        (Method::HEAD, "/-/health", 200, None),
+        (Method::HEAD, "/nowhere", 404, None),
+        (Method::GET, "/nothing", 204, None),
+    ];
+    for (method, path, status, length) in asked {
+        let request = Request::builder().method(method).uri(format!("http://a{path}"));
+        let response = client.send_request(request.body(Empty::<Bytes>::new()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), status, "{path}");
+        if let Some(length) = length {
+            assert_eq!(response.headers()["content-length"], length);
+        }
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "", "{path}");
+    }
 }

@@ -11,11 +11,11 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use portico::platform::{NativePlatform, Settings};
 use portico::server::{Current, Ended, Listener, Options, serve};
-use portico_core::Gateway;
+use portico_core::{After, Gateway};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 /// A route for everything, to `upstream`.
@@ -36,6 +36,8 @@ pub(crate) fn gateway(config: Value) -> Gateway {
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) current: Current,
+    /// What the access log was told.
+    pub(crate) log: mpsc::UnboundedReceiver<After>,
     stop: oneshot::Sender<()>,
     done: JoinHandle<Ended>,
 }
@@ -64,10 +66,12 @@ pub(crate) async fn start_with(
     let platform = Arc::new(NativePlatform::new(settings).unwrap());
     let (stop, stopped) = oneshot::channel::<()>();
     let listener = Listener { tcp, tls: tls.map(Arc::new) };
-    let serving = serve(vec![listener], Arc::clone(&current), platform, options, drop, async {
+    let (told, log) = mpsc::unbounded_channel();
+    let on_after = move |after| drop(told.send(after));
+    let serving = serve(vec![listener], Arc::clone(&current), platform, options, on_after, async {
         drop(stopped.await);
     });
-    Server { address, current, stop, done: tokio::spawn(serving) }
+    Server { address, current, log, stop, done: tokio::spawn(serving) }
 }
 
 /// An HTTP upstream in which `handler` answers.
