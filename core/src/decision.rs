@@ -72,7 +72,7 @@ impl fmt::Display for Policy {
 pub enum Outcome {
     /// The request goes on.
     Allow,
-    /// The request ends here with a problem.
+    /// The request ends here with a problem. Of CORS: it goes on, and the browser withholds the response.
     Deny,
     /// `mode: observe`: it would have been denied, and goes on.
     WouldDeny,
@@ -190,6 +190,7 @@ reasons! {
     ClaimRefused "claim_refused" Client 403 "A claim does not permit this.",
     TemplateValueMissing "template_value_missing" Client 400 "The request lacks a value that the upstream's path needs.",
     TemplateValueUnsafe "template_value_unsafe" Client 400 "A value of the request cannot stand where it is needed.",
+    ClientTimeout "client_timeout" Client 408 "The request body did not come in time.",
     ClientGone "client_gone" Client 499 "The client broke off.",
 
     UpstreamUnreachable "upstream_unreachable" Upstream 502 "The upstream cannot be reached.",

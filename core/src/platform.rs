@@ -134,6 +134,9 @@ pub enum FetchError {
     /// The request's body grew over the bound given to [`Platform::bounded`].
     #[error("the request body is too large")]
     RequestTooLarge,
+    /// No response within the timeout, while the next part of the request's body was awaited from the client.
+    #[error("the client did not send its body in time")]
+    ClientTimeout,
     /// The client broke off while its body was being sent.
     #[error("the client broke off")]
     ClientGone,

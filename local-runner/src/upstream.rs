@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -101,7 +101,8 @@ impl Upstreams {
                 response = &mut answer => break response.map_err(|error| progress.fault(&error))?,
                 () = tokio::time::sleep_until(deadline) => {
                     if progress.last() + timeout <= Instant::now() {
-                        return Err(FetchError::Timeout);
+                        let client = progress.awaits_client.load(Ordering::Relaxed);
+                        return Err(if client { FetchError::ClientTimeout } else { FetchError::Timeout });
                     }
                 }
             }
@@ -131,13 +132,20 @@ struct Progress {
     started: Instant,
     /// When a part was last passed on, in microseconds since `started`.
     last: AtomicU64,
+    /// Whether the next part has to come from the client.
+    awaits_client: AtomicBool,
     /// Why the body broke off. hyper loses this on the way (HTTP/2 makes a stream reset of it).
     fault: OnceLock<FetchError>,
 }
 
 impl Progress {
     fn new() -> Self {
-        Self { started: Instant::now(), last: AtomicU64::new(0), fault: OnceLock::new() }
+        Self {
+            started: Instant::now(),
+            last: AtomicU64::new(0),
+            awaits_client: AtomicBool::new(false),
+            fault: OnceLock::new(),
+        }
     }
 
     fn advance(&self) {
@@ -174,7 +182,9 @@ impl HttpBody for Upload {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let frame = ready!(Pin::new(&mut self.payload).poll_frame(context));
+        let poll = Pin::new(&mut self.payload).poll_frame(context);
+        self.progress.awaits_client.store(poll.is_pending(), Ordering::Relaxed);
+        let frame = ready!(poll);
         match &frame {
             Some(Err(BodyError::TooLarge)) => drop(self.progress.fault.set(FetchError::RequestTooLarge)),
             Some(Err(BodyError::Broken(_))) => drop(self.progress.fault.set(FetchError::ClientGone)),

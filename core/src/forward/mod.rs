@@ -77,6 +77,7 @@ pub(crate) async fn forward<'g, P: Platform>(
         Err(FetchError::Connect) => Err(refused(context, Reason::UpstreamUnreachable)),
         Err(FetchError::Timeout) => Err(refused(context, Reason::UpstreamTimeout)),
         Err(FetchError::Reset) => Err(refused(context, Reason::UpstreamBroken)),
+        Err(FetchError::ClientTimeout) => Err(refused(context, Reason::ClientTimeout)),
         Err(FetchError::ClientGone) => Err(refused(context, Reason::ClientGone)),
     }
 }

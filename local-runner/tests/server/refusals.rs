@@ -192,3 +192,19 @@ async fn a_timeout_counts_anew_while_an_upload_goes_on() {
         assert!(head.starts_with(&format!("http/1.1 {status}")), "{head}");
     }
 }
+
+#[tokio::test]
+async fn a_client_that_does_not_send_its_body_is_at_fault_itself() {
+    let (listener, up) = raw_upstream().await;
+    let mut config = proxy(up);
+    config["upstreams"]["up"]["timeout"] = "50ms".into();
+    let server = start(config).await;
+    let mut client = Raw::connect(server.address).await;
+    client.send("POST /up HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n123").await;
+    let mut behind = Raw::new(listener.accept().await.unwrap().0);
+    behind.head().await;
+    behind.expect("123").await;
+    let (head, body) = client.response().await;
+    assert!(head.starts_with("http/1.1 408"), "{head}");
+    assert!(body.contains("client_timeout"), "{body}");
+}
