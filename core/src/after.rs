@@ -84,7 +84,7 @@ impl Record {
         Self {
             received: request.received,
             id: RequestId::new(platform.random()),
-            trace: Trace::new(&HeaderMap::new(), platform.random()),
+            trace: Trace::new(&HeaderMap::new(), platform.random(), platform.random()),
             client: peer.address.to_canonical(),
             method: request.method,
             uri: request.uri,

@@ -28,7 +28,7 @@ pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for
 /// The scheme that the client used.
 pub const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Who was authenticated, and how.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,7 +120,7 @@ impl<'g> Context<'g> {
         let forwarded_proto = only(&head.headers, &X_FORWARDED_PROTO).filter(|_| trusted);
         Self {
             received: platform.now(),
-            trace: Trace::new(&head.headers, platform.random()),
+            trace: Trace::new(&head.headers, random, platform.random()),
             trusted,
             peer: peer.address.to_canonical(),
             client: client_address(peer.address, trusted, trusted_proxies, &head.headers).to_canonical(),
@@ -214,13 +214,13 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Joins the request's trace, or starts one.
-    pub(crate) fn new(headers: &HeaderMap, random: u128) -> Self {
+    /// Joins the request's trace, or starts one; `trace` and `span` are random.
+    pub(crate) fn new(headers: &HeaderMap, trace: u128, span: u128) -> Self {
         // an id of all zeroes is invalid, in any of the standard's places
-        let span_id = (random as u64).max(1);
+        let span_id = (span as u64).max(1);
         match only(headers, &TRACEPARENT).and_then(|value| parse_traceparent(value.to_str().ok()?)) {
             Some((trace_id, flags)) => Self { trace_id, span_id, flags, continued: true },
-            None => Self { trace_id: random.rotate_left(64).max(1), span_id, flags: 0, continued: false },
+            None => Self { trace_id: trace.max(1), span_id, flags: 0, continued: false },
         }
     }
 
@@ -408,7 +408,7 @@ mod tests {
     #[test]
     fn traces_are_joined_only_when_well_formed() {
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let trace = Trace::new(&headers(&[("traceparent", good)]), 7);
+        let trace = Trace::new(&headers(&[("traceparent", good)]), 9, 7);
         assert!(trace.continued);
         assert_eq!(trace.traceparent(), *"00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000007-01");
         for bad in [
@@ -419,8 +419,9 @@ mod tests {
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-extra",
             "00-4bf92f-00f067aa0ba902b7-01",
         ] {
-            let trace = Trace::new(&headers(&[("traceparent", bad)]), 7);
+            let trace = Trace::new(&headers(&[("traceparent", bad)]), 9, 7);
             assert!(!trace.continued, "{bad}");
+            assert_eq!(trace.trace_id, 9);
         }
     }
 

@@ -245,7 +245,6 @@ impl Gateway {
         {
             cors.remember(context);
         }
-        headers.reserve(8);
         context.cors.apply(headers);
         if let Some(standing) = &context.rate {
             standing.apply(headers);

@@ -10,14 +10,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Ve
 pub use target::{Upstream, UpstreamTarget};
 
 use crate::body::Body;
-use crate::context::{Context, X_REQUEST_ID};
+use crate::context::{Context, TRACEPARENT, X_REQUEST_ID};
 use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
 use crate::platform::{FetchError, Platform};
 use crate::policy::body_limit::BodyLimit;
 use crate::policy::transform::Target;
 
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Step 12 of a request's life: sends the request to a target of `upstream`, and returns its response without hop-by-hop
