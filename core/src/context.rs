@@ -44,7 +44,8 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// A claim as text. Who came with an API key has one, `sub`: the consumer. Of a token: numbers and booleans as JSON writes them. `None` when it is absent, null, a list or an object.
+    /// A claim as text; numbers and booleans as JSON writes them. `None` when it is absent, null, a list or an object. Who
+    /// came with an API key has one claim, `sub`: the consumer.
     pub fn claim(&self, name: &str) -> Option<Cow<'_, str>> {
         let Some(claims) = &self.claims else {
             return (name == "sub").then_some(Cow::Borrowed(&*self.consumer));

@@ -10,13 +10,14 @@
 //!             ┌──────────────────────────────── Gateway::handle ────────────────────────────────┐
 //!  request ─▶ │  1 canonical path      4 CORS, preflight      7 authenticate, authorise         │
 //!             │  2 id, trace, client   5 addresses, size      8 rate limit by consumer or claim │
-//!             │  3 route               6 rate limit by ip     9 transform ─▶ 10 forward ──────────────▶ upstream
+//!             │  3 route               6 rate limit by ip    11 transform ─▶ 12 forward ──────────────▶ upstream
 //!             │                                                                                 │          │
-//!  response ◀ │ 12 CORS, RateLimit, security and id headers   11 transform  ◀──────────────────────────────┘
+//!  response ◀ │ 15 CORS, RateLimit, security and id headers   13 transform  ◀──────────────────────────────┘
 //!             └─────────────────────────────────────────────────────────────────────────────────┘
-//!      After: the access log's record
+//!  16 After: the access log's record
 //! ```
 //!
+//! 9, 10 and 14 are kept for validation and the cache, which are not there yet.
 //! The order is fixed, so that no configuration can put one policy before another it depends on.
 //!
 //! # Example

@@ -56,8 +56,6 @@ pub struct Sim {
     secrets: RefCell<BTreeMap<String, String>>,
     limits: MemoryStore,
     store_down: Cell<bool>,
-    slept: Cell<Duration>,
-    verifications: Cell<u32>,
 }
 
 impl Sim {
@@ -70,8 +68,6 @@ impl Sim {
             secrets: RefCell::default(),
             limits: MemoryStore::new(100_000, u128::from(seed)),
             store_down: Cell::new(false),
-            slept: Cell::new(Duration::ZERO),
-            verifications: Cell::new(0),
         }
     }
 
@@ -112,16 +108,6 @@ impl Sim {
     pub fn set_store_down(&self, down: bool) {
         self.store_down.set(down);
     }
-
-    /// How long core has slept in all.
-    pub fn slept(&self) -> Duration {
-        self.slept.get()
-    }
-
-    /// How many signatures were checked.
-    pub fn verifications(&self) -> u32 {
-        self.verifications.get()
-    }
 }
 
 impl Platform for Sim {
@@ -157,7 +143,6 @@ impl Platform for Sim {
     }
 
     async fn sleep(&self, duration: Duration) {
-        self.slept.set(self.slept.get() + duration);
         self.advance(duration);
     }
 
@@ -183,17 +168,6 @@ impl Platform for Sim {
 
     fn secret(&self, name: &str) -> Option<String> {
         self.secrets.borrow().get(name).cloned()
-    }
-
-    async fn verify(
-        &self,
-        algorithm: crate::jwt::Algorithm,
-        key: &crate::jwt::Key,
-        message: &[u8],
-        signature: &[u8],
-    ) -> bool {
-        self.verifications.set(self.verifications.get() + 1);
-        crate::jwt::verify_pure(algorithm, key, message, signature)
     }
 }
 

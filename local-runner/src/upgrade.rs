@@ -1,30 +1,21 @@
 //! WebSockets: after the handshake the two connections are joined and nobody reads what passes (RFC 6455 §4).
 
-use http::header::{CONNECTION, UPGRADE};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use portico_core::forward::hop_by_hop::asks_for_websocket;
 use tokio::io::copy_bidirectional;
 
 use crate::drain::Watcher;
 
-/// Whether these headers ask for a WebSocket, or grant one.
-pub(crate) fn is_websocket(headers: &HeaderMap) -> bool {
-    names(headers, &UPGRADE, "websocket") && names(headers, &CONNECTION, "upgrade")
-}
-
-fn names(headers: &HeaderMap, list: &http::HeaderName, token: &str) -> bool {
-    headers
-        .get_all(list)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|element| element.trim().eq_ignore_ascii_case(token))
+/// Whether a request asks for a WebSocket, by core's rule.
+pub(crate) fn is_websocket<B>(request: &Request<B>) -> bool {
+    asks_for_websocket(request.method(), request.version(), request.headers())
 }
 
 /// The client's half of a WebSocket, if that is what it asks for. Taken before core sees the request.
 pub(crate) fn requested<B>(request: &mut Request<B>) -> Option<OnUpgrade> {
-    is_websocket(request.headers()).then(|| hyper::upgrade::on(request))
+    is_websocket(request).then(|| hyper::upgrade::on(request))
 }
 
 /// The upstream's half of a WebSocket, if it granted one.

@@ -83,7 +83,7 @@ impl Upstreams {
         request: Request<Body<NativeBody>>,
         timeout: Duration,
     ) -> Result<Response<Body<NativeBody>>, FetchError> {
-        let websocket = upgrade::is_websocket(request.headers());
+        let websocket = upgrade::is_websocket(&request);
         let (mut parts, body) = request.into_parts();
         let client = if websocket || names_another_host(&parts) { &self.http1 } else { &self.any };
         if matches!(&body, Body::Stream(stream) if stream.is_known_to_exceed()) {

@@ -142,10 +142,7 @@ impl UpstreamTarget {
         if path.contains('?') {
             return Err(malformed("a query is not allowed"));
         }
-        if route::canonical(path)
-            .ok()
-            .is_none_or(|canonical| canonical.path != path || !canonical.ambiguities.is_empty())
-        {
+        if !route::is_canonical(path, route::Ambiguities::NONE) {
             return Err(malformed("a path with dot segments, empty segments or needless encoding"));
         }
         Ok(Self {

@@ -73,11 +73,6 @@ impl Quota {
     pub const fn window(&self) -> Duration {
         Duration::from_micros(self.interval * self.burst as u64)
     }
-
-    /// The time in which one unit comes back.
-    pub const fn interval(&self) -> Duration {
-        Duration::from_micros(self.interval)
-    }
 }
 
 /// Why numbers make no quota.

@@ -84,18 +84,13 @@ impl Cors {
             let usual = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
             methods = if scope.methods.is_empty() { usual.to_vec() } else { scope.methods.to_vec() };
         }
-        let mut headers = Some(compiler.header_names(
-            &wire.headers.iter().filter(|name| *name != "*").cloned().collect::<Vec<_>>(),
-            &at.child_key("headers"),
-        ));
-        if wire.headers.is_empty() {
-            let mut usual = vec![AUTHORIZATION, CONTENT_TYPE];
-            usual.extend(credential_headers.iter().filter(|name| **name != AUTHORIZATION).cloned());
-            headers = Some(usual);
-        }
-        if wire.headers.iter().any(|name| name == "*") {
-            headers = None;
-        }
+        let named = compiler.header_names(&wire.headers, &at.child_key("headers"));
+        let headers = if wire.headers.is_empty() {
+            let others = credential_headers.iter().filter(|name| **name != AUTHORIZATION).cloned();
+            Some([AUTHORIZATION, CONTENT_TYPE].into_iter().chain(others).collect())
+        } else {
+            (!named.iter().any(|name| name.as_str() == "*")).then_some(named)
+        };
         let expose = compiler.header_names(&wire.expose, &at.child_key("expose"));
         let max_age = wire.max_age.as_deref().unwrap_or("10m");
         let max_age = compiler.check(&at.child_key("max_age"), units::duration(max_age))?;

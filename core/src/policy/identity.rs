@@ -379,4 +379,26 @@ mod tests {
         assert_eq!(read("Basic abc"), None);
         assert_eq!(read("Bearerabc"), None);
     }
+
+    #[test]
+    fn every_error_of_a_token_has_a_reason_of_its_own() {
+        use jwt::TokenError as Error;
+        let errors = [
+            Error::TooLarge,
+            Error::Malformed,
+            Error::Critical,
+            Error::Algorithm,
+            Error::UnknownKey,
+            Error::Signature,
+            Error::Type,
+            Error::Issuer,
+            Error::Audience,
+            Error::Expired,
+            Error::NotYetValid,
+            Error::Claim("exp"),
+        ];
+        for error in errors {
+            assert_eq!(reason(&error).code(), error.code());
+        }
+    }
 }

@@ -36,7 +36,7 @@ pub struct Target<'a> {
     /// The path.
     pub path: Cow<'a, str>,
     /// The query, without its question mark.
-    pub query: Option<Cow<'a, str>>,
+    pub query: Option<String>,
 }
 
 impl RequestTransform {
@@ -56,9 +56,7 @@ impl RequestTransform {
                 compiler.error(&at, "a path holds no query or fragment").help("use `query: { set: … }`");
             }
             let template = compiler.template(text, &at, scope)?;
-            let sample = template.sample();
-            let plain = route::canonical(&sample)
-                .is_ok_and(|canonical| canonical.path == sample.as_str() && canonical.ambiguities.is_empty());
+            let plain = route::is_canonical(&template.sample(), route::Ambiguities::NONE);
             if !plain && text.starts_with('/') && !text.contains(['?', '#']) {
                 let finding = compiler.error(&at, "no request could be sent to this path");
                 match text.contains('{') && !text.contains("${") {
@@ -107,38 +105,35 @@ impl RequestTransform {
             }
         };
         // a value may have brought dot segments or worse: what goes upstream is no more open to two readings than what came
-        if let Some(path) = &path {
-            let plain = route::canonical(path).is_ok_and(|canonical| {
-                canonical.path == path.as_ref()
-                    && canonical.ambiguities.iter().all(|one| context.ambiguities.contains(one))
-            });
-            if !plain {
-                context.refuse(Refusal::new(Policy::Request, Reason::TemplateValueUnsafe), self.mode)?;
-                return Ok(None);
-            }
+        if path.as_ref().is_some_and(|path| !route::is_canonical(path, context.ambiguities)) {
+            context.refuse(Refusal::new(Policy::Request, Reason::TemplateValueUnsafe), self.mode)?;
+            return Ok(None);
         }
         if self.mode == Mode::Observe {
             context.allow(Policy::Request, Reason::Transformed, "");
             return Ok(None);
         }
-        let edited = self.headers.apply(headers, &values).and_then(|()| self.query.apply(context.uri.query(), &values));
-        let query = match edited {
-            Ok(query) => query,
+        let target = self.headers.apply(headers, &values).and_then(|()| self.target(path, context, &values));
+        let target = match target {
+            Ok(target) => target,
             Err(missing) => return Err(context.refused(missing.refusal(Policy::Request))),
         };
+        context.allow(Policy::Request, Reason::Transformed, "");
+        Ok(target)
+    }
+
+    /// The path and query to go upstream; `None` when neither changes.
+    fn target<'t>(
+        &'t self,
+        path: Option<Cow<'t, str>>,
+        context: &Context<'_>,
+        values: &impl Values,
+    ) -> Result<Option<Target<'t>>, &'t Variable> {
         if path.is_none() && self.query.is_empty() {
-            context.allow(Policy::Request, Reason::Transformed, "");
             return Ok(None);
         }
         let path = path.unwrap_or_else(|| Cow::Owned(context.path().to_owned()));
-        context.allow(Policy::Request, Reason::Transformed, "");
-        // an edit that leaves nothing has removed the query; no edit has left it alone
-        let query = if self.query.is_empty() {
-            context.uri.query().map(|query| Cow::Owned(query.to_owned()))
-        } else {
-            query.map(Cow::Owned)
-        };
-        Ok(Some(Target { path, query }))
+        Ok(Some(Target { path, query: self.query.apply(context.uri.query(), values)? }))
     }
 }
 
@@ -149,7 +144,7 @@ impl QueryEdit {
 
     fn apply(&self, query: Option<&str>, values: &impl Values) -> Result<Option<String>, &Variable> {
         if self.is_empty() {
-            return Ok(None);
+            return Ok(query.map(ToOwned::to_owned));
         }
         let mut edited = String::with_capacity(query.map_or(0, str::len));
         let dropped = |pair: &str| {

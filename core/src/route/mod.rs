@@ -75,7 +75,7 @@ mod tests;
 pub use ambiguity::{Ambiguities, Ambiguity};
 pub use escape::{decode_query, decode_segment, encode_query, encode_segment, query_value};
 pub use host::{HostError, normalise as host_name};
-pub use path::{Canonical, MAX_PATH, PathError, canonical};
+pub use path::{Canonical, MAX_PATH, PathError, canonical, is_canonical};
 pub use pattern::PatternError;
 pub use router::{Found, Lookup, Params, Router};
 pub use rule::{Match, MatchError};

@@ -143,6 +143,13 @@ fn is_plain(path: &str) -> bool {
     })
 }
 
+/// Whether a path is spelled canonically already and open to no more readings than `permitted`: what may go upstream.
+pub fn is_canonical(path: &str, permitted: Ambiguities) -> bool {
+    canonical(path).is_ok_and(|canonical| {
+        canonical.path == path && canonical.ambiguities.iter().all(|one| permitted.contains(one))
+    })
+}
+
 /// Whether [`respell`] would change anything; all errors within a path are found here.
 fn needs_respelling(path: &str) -> Result<bool, PathError> {
     let mut needed = false;
