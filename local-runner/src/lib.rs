@@ -27,6 +27,7 @@
 
 mod answer;
 pub mod body;
+pub mod case;
 pub mod config;
 pub mod demo;
 mod drain;

@@ -15,10 +15,10 @@ use socket2::{Domain, Socket, Type};
 
 use self::process::{Process, Started};
 use self::tls::Certificate;
-use crate::case::{Case, Need, Peer, Send};
-use crate::http1;
-use crate::origin::{Inbox, Origin, lock};
-use crate::subject::{Answer, Decided, Refusal, Session, Subject, targets};
+use portico::case::http1;
+use portico::case::origin::{Inbox, Origin, lock};
+use portico::case::subject::{Answer, Decided, Refusal, Session, Subject, targets};
+use portico::case::{Case, Need, Peer, Send};
 
 /// Nothing takes this long. A net under a gateway that hangs; what passes never waits for it.
 const HANGS: Duration = Duration::from_secs(60);

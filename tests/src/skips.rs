@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::run::Verdict;
+use portico::case::run::Verdict;
 
 /// A case that a subject is known not to pass.
 #[derive(Debug, Clone, Deserialize)]

@@ -8,12 +8,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use portico_tests::case::{self, Case};
+use portico::case::offline::Offline;
+use portico::case::run::run;
+use portico::case::subject::Subject;
+use portico::case::{self, Case};
 use portico_tests::native::Native;
-use portico_tests::offline::Offline;
-use portico_tests::run::run;
 use portico_tests::skips::{self, Settled, Skip, settle};
-use portico_tests::subject::Subject;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();

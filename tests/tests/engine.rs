@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use portico_tests::case::{Case, parse};
-use portico_tests::offline::Offline;
-use portico_tests::run::{Verdict, run};
+use portico::case::offline::Offline;
+use portico::case::run::{Verdict, run};
+use portico::case::{Case, parse};
 use portico_tests::skips::{Settled, Skip, settle};
 
 fn read(text: &str) -> Result<Vec<Case>, Vec<String>> {

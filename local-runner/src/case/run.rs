@@ -1,9 +1,9 @@
 //! Runs one case against one subject.
 
-use crate::case::{Action, Case, Plan, Step};
-use crate::compare::Differences;
-use crate::expect::Refused;
-use crate::subject::{Refusal, Subject};
+use super::compare::Differences;
+use super::expect::Refused;
+use super::subject::{Refusal, Subject};
+use super::{Action, Case, Plan, Step};
 
 /// What came of a case.
 #[derive(Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Differences, show, values};
-use crate::subject::Answer;
+use crate::case::subject::Answer;
 
 impl Differences {
     /// What holds for every answer, whatever a case is about.

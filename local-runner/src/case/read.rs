@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use portico::config::{self, FileId, Node, Note, Span};
+use crate::config::{self, FileId, Node, Note, Span};
 use portico_core::config::{Finding, Findings, Part, Pointer, read};
 use serde_json::Value;
 
+use super::expect::Refused;
 use super::values::{self, Values};
 use super::{Action, Case, Malformed, Need, Outcome, Peer, Plan, Rule, Step, When, wire};
-use crate::expect::Refused;
 
 /// Reads the cases of a file. `below` is the directory that names are relative to.
 pub fn load(path: &Path, below: &Path) -> Result<Vec<Case>, Vec<Malformed>> {

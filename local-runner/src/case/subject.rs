@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::case::{Case, Need, Send};
+use super::{Case, Need, Send};
 
 /// One way to run a gateway.
 pub trait Subject: Sync {
@@ -90,7 +90,7 @@ pub struct Decided {
 
 impl Received {
     /// The rule of a case that answers this request.
-    pub fn rule<'r>(&self, rules: &'r [crate::case::Rule]) -> Option<&'r crate::case::Rule> {
+    pub fn rule<'r>(&self, rules: &'r [super::Rule]) -> Option<&'r super::Rule> {
         let is = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
         rules.iter().find(|rule| {
             let when = &rule.when;
@@ -105,7 +105,7 @@ impl Received {
 }
 
 /// The targets of a configuration's upstreams: the upstream's name, the target's place in its list, its authority.
-pub(crate) fn targets(config: &serde_json::Value) -> Result<Vec<(String, usize, String)>, String> {
+pub fn targets(config: &serde_json::Value) -> Result<Vec<(String, usize, String)>, String> {
     let mut targets = Vec::new();
     let upstreams = config.get("upstreams").and_then(|upstreams| upstreams.as_object());
     for (name, upstream) in upstreams.into_iter().flatten() {

@@ -3,22 +3,22 @@
 
 use std::io::{self, BufRead, Read as _, Write};
 
-use crate::case::Payload;
+use super::Payload;
 
 /// A message: its first line, its fields, its body.
 #[derive(Debug, Default)]
-pub(crate) struct Message {
+pub struct Message {
     /// The request line or the status line.
-    pub(crate) start: String,
+    pub start: String,
     /// Header fields, names in lower case, one entry a line.
-    pub(crate) headers: Vec<(String, String)>,
+    pub headers: Vec<(String, String)>,
     /// The body, whatever its framing was.
-    pub(crate) body: Vec<u8>,
+    pub body: Vec<u8>,
 }
 
 impl Message {
     /// The values of a field.
-    pub(crate) fn values<'m>(&'m self, name: &'m str) -> impl Iterator<Item = &'m str> {
+    pub fn values<'m>(&'m self, name: &'m str) -> impl Iterator<Item = &'m str> {
         self.headers.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
@@ -32,7 +32,7 @@ impl Message {
 }
 
 /// Reads a request; `None` when the connection ended between requests.
-pub(crate) fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Message>> {
+pub fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Message>> {
     let Some(mut message) = read_head(reader)? else { return Ok(None) };
     if message.is_chunked() {
         message.body = read_chunks(reader)?;
@@ -43,7 +43,7 @@ pub(crate) fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Messa
 }
 
 /// Reads the final response to a request of `method`.
-pub(crate) fn read_response(reader: &mut impl BufRead, method: &str) -> io::Result<(u16, Message)> {
+pub fn read_response(reader: &mut impl BufRead, method: &str) -> io::Result<(u16, Message)> {
     loop {
         let mut message = read_head(reader)?.ok_or(io::ErrorKind::UnexpectedEof)?;
         let status = message.start.split(' ').nth(1).and_then(|status| status.parse().ok());
@@ -116,12 +116,7 @@ fn read_chunks(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
 }
 
 /// Writes a head and a body. `headers` say how the body is framed.
-pub(crate) fn write(
-    writer: &mut impl Write,
-    start: &str,
-    headers: &[(String, String)],
-    body: &Payload,
-) -> io::Result<()> {
+pub fn write(writer: &mut impl Write, start: &str, headers: &[(String, String)], body: &Payload) -> io::Result<()> {
     let mut message = format!("{start}\r\n").into_bytes();
     for (name, value) in headers {
         message.extend(format!("{name}: {value}\r\n").into_bytes());

@@ -1,4 +1,4 @@
-//! Real origin servers for the native subject: one for each target of each upstream, on loopback, at ports of the system's
+//! Real origin servers for what runs a gateway for real: one for each target of each upstream, on loopback, at ports of the system's
 //! choosing.
 
 use std::collections::BTreeMap;
@@ -10,22 +10,22 @@ use std::thread::JoinHandle;
 
 use socket2::{Domain, Socket, Type};
 
-use crate::case::{Outcome, Payload, Respond, Rule};
-use crate::http1;
-use crate::subject::Received;
+use super::http1;
+use super::subject::Received;
+use super::{Outcome, Payload, Respond, Rule};
 
 /// What reached the origins, by the names of their upstreams.
-pub(crate) type Inbox = Arc<Mutex<BTreeMap<String, Vec<Received>>>>;
+pub type Inbox = Arc<Mutex<BTreeMap<String, Vec<Received>>>>;
 
 /// A poisoned lock only means that another thread panicked, which fails the test elsewhere.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One target of an upstream. It ends, with all its connections, when it is dropped.
-pub(crate) struct Origin {
+pub struct Origin {
     /// Where it is.
-    pub(crate) address: SocketAddr,
+    pub address: SocketAddr,
     shared: Option<Arc<Shared>>,
     accepting: Option<JoinHandle<()>>,
     /// Holds a port at which nobody listens.
@@ -45,7 +45,7 @@ struct Shared {
 
 impl Origin {
     /// Starts one. With rules of which one is `connect_error` there is a port and nobody behind it.
-    pub(crate) fn start(upstream: &str, authority: &str, rules: Option<Vec<Rule>>, inbox: Inbox) -> io::Result<Self> {
+    pub fn start(upstream: &str, authority: &str, rules: Option<Vec<Rule>>, inbox: Inbox) -> io::Result<Self> {
         let gone = |rule: &Rule| matches!(rule.outcome, Outcome::ConnectError);
         let any: SocketAddr = ([127, 0, 0, 1], 0).into();
         if rules.iter().flatten().any(gone) {

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use portico_core::decision::Reason;
 use serde_json::Value;
 
-use crate::expect::{Expect, Matcher, Seen};
-use crate::subject::{Answer, Decided, Received};
+use super::expect::{Expect, Matcher, Seen};
+use super::subject::{Answer, Decided, Received};
 
 /// Differences, each with what it is about, what was expected and what came. Empty when all is well.
 #[derive(Debug, Default)]
@@ -139,7 +139,7 @@ impl Differences {
         }
     }
 
-    fn decision(&mut self, wanted: &crate::expect::Decided, decisions: &[Decided]) {
+    fn decision(&mut self, wanted: &super::expect::Decided, decisions: &[Decided]) {
         let found = decisions.iter().rev().find(|decision| decision.policy == wanted.policy);
         let holds = match (found, &wanted.outcome) {
             (None, None) => true,

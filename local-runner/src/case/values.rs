@@ -8,8 +8,8 @@ use portico_core::decision::Reason;
 use regex_lite::Regex;
 use serde_json::Value;
 
+use super::expect::{Decided, Expect, Matcher, Seen};
 use super::{Payload, Respond, Send, wire};
-use crate::expect::{Decided, Expect, Matcher, Seen};
 
 /// Reads values and notes what is wrong with them.
 pub(super) struct Values<'a> {

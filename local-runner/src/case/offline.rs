@@ -11,8 +11,8 @@ use portico_core::config::{Severity, compile};
 use portico_core::sim::{Sim, SimStream, block_on};
 use portico_core::{Body, FetchError, Gateway, Peer};
 
-use crate::case::{Case, Need, Outcome, Payload, Respond, Rule, Send};
-use crate::subject::{Answer, Decided, Received, Refusal, Session, Subject, targets};
+use super::subject::{Answer, Decided, Received, Refusal, Session, Subject, targets};
+use super::{Case, Need, Outcome, Payload, Respond, Rule, Send};
 
 /// Core on its simulated platform.
 #[derive(Debug)]

@@ -1,4 +1,10 @@
-//! A case: a gateway, what stands behind it, and the steps of a conversation with it.
+//! A case: a gateway, what stands behind it, and the steps of a conversation with it; and what reads cases and runs them.
+//!
+//! ```text
+//! cases/**.yaml ─▶ load ─▶ run ─▶ subject::Session ─▶ offline: core on its simulated platform
+//!                           │                      └▶ whatever else can run a gateway, between http1 and origin
+//!                           └──▶ compare: what was expected, what came, what was decided
+//! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,9 +15,16 @@ use std::time::Duration;
 use portico_core::config::Pointer;
 use serde_json::Value;
 
-use crate::expect::{Expect, Refused};
+use self::expect::{Expect, Refused};
 
+pub mod compare;
+pub mod expect;
+pub mod http1;
+pub mod offline;
+pub mod origin;
 mod read;
+pub mod run;
+pub mod subject;
 mod values;
 mod wire;
 
