@@ -7,13 +7,14 @@ use std::sync::Arc;
 use http::{HeaderName, Method};
 use serde_json::Value;
 
-use super::{Bundle, Finding, Findings, Pointer, read, wire};
+use super::outline::{self, Outline};
+use super::{Bundle, Finding, Findings, Pointer, wire};
 use crate::answer::{Redirect, Respond};
 use crate::forward::Upstream;
 use crate::gateway::{Action, Gateway, Route};
 use crate::net::Net;
 use crate::policy::identity::Identity;
-use crate::policy::{Policies, PolicyPointers, RouteScope, cors};
+use crate::policy::{Policies, RouteScope, cors};
 use crate::route::{self, Match, MatchError, Router};
 use crate::template::{Template, TemplateError, Variable};
 
@@ -21,10 +22,10 @@ use crate::template::{Template, TemplateError, Variable};
 ///
 /// Returns the gateway with the warnings, or all errors and warnings.
 pub fn compile(document: &Value) -> Result<(Gateway, Findings), Findings> {
-    let root = Pointer::default();
+    let root = Pointer::root();
     let mut findings = Findings::new();
-    let outer = read::<wire::Gateway>(document, &root, &mut findings);
-    let Some(wire) = outer.value else { return Err(findings) };
+    let Some(outline) = Outline::read(document, &mut findings) else { return Err(findings) };
+    let wire = &outline.gateway;
     let mut compiler =
         Compiler { findings, realm: &wire.name, identities: BTreeMap::new(), upstreams: BTreeMap::new() };
     if wire.portico != 1 {
@@ -33,36 +34,27 @@ pub fn compile(document: &Value) -> Result<(Gateway, Findings), Findings> {
     }
     compiler.name("the gateway", &wire.name, &root.child_key("name"));
     let trusted_proxies = compiler.nets(&wire.trusted_proxies, &root.child_key("trusted_proxies"));
-    compiler.upstreams(&wire.upstreams, &root.child_key("upstreams"));
-    compiler.identities(&wire.identities, &root.child_key("identities"));
-
-    let defaults_at = root.child_key("defaults");
-    let defaults = wire.defaults.as_ref().and_then(|value| compiler.read(value, &defaults_at)).unwrap_or_default();
-    let default_cors = compiler.default_cors(&defaults, &defaults_at);
-    let routes_at = root.child_key("routes");
+    compiler.upstreams(&outline.upstreams, &root.child_key("upstreams"));
+    compiler.identities(&outline.identities, &root.child_key("identities"));
+    let default_cors = compiler.default_cors(&outline.defaults, &root.child_key("defaults"));
     if wire.routes.is_empty() && compiler.findings.is_empty() {
-        compiler.warning(&routes_at, "there are no routes: every request is answered 404");
+        compiler.warning(&root.child_key("routes"), "there are no routes: every request is answered 404");
     }
-    let mut sources = Vec::new();
     let mut routes = Vec::new();
     let mut matches = Vec::new();
-    for (index, value) in wire.routes.iter().enumerate() {
-        let at = routes_at.child_index(index);
-        let Some(route) = compiler.read::<wire::Route>(value, &at) else { continue };
-        let (compiled, matched) = compiler.route(value, &route, &defaults, &at);
+    for route in &outline.routes {
+        let (compiled, matched) = compiler.route(route);
         // a route that has errors is matched all the same: what is wrong with its match is told too
         routes.extend(compiled);
         matches.push(matched);
-        sources.push((route.name, at));
     }
-    compiler.unique_names(&sources);
-    let router = compiler.router(&matches, &sources);
+    compiler.unique_names(&outline.routes);
+    let router = compiler.router(&matches, &outline.routes);
     let findings = compiler.findings;
     match router {
         Some(router) if !findings.has_errors() => {
-            let hash = Bundle::new(document.clone()).hash;
-            let gateway = Gateway { name: wire.name, hash, trusted_proxies, routes, router, default_cors };
-            Ok((gateway, findings))
+            let (name, hash) = (wire.name.clone(), Bundle::new(document.clone()).hash);
+            Ok((Gateway { name, hash, trusted_proxies, routes, router, default_cors }, findings))
         }
         _ => Err(findings),
     }
@@ -79,28 +71,20 @@ pub(crate) struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    fn read<T: serde::de::DeserializeOwned>(&mut self, value: &Value, at: &Pointer) -> Option<T> {
-        let read = read(value, at, &mut self.findings);
-        // pointers behind a lost list item would be off by one: what follows waits until that is mended
-        read.value.filter(|_| !read.shifted)
-    }
-
-    fn upstreams(&mut self, wires: &BTreeMap<String, Value>, at: &Pointer) {
-        for (name, value) in wires {
+    fn upstreams(&mut self, wires: &BTreeMap<String, Option<wire::Upstream>>, at: &Pointer) {
+        for (name, wire) in wires {
             let at = at.child_key(name);
             self.name("an upstream", name, &at);
-            let wire: Option<wire::Upstream> = self.read(value, &at);
-            let compiled = wire.and_then(|wire| Upstream::compile(name, &wire, &at, self));
+            let compiled = wire.as_ref().and_then(|wire| Upstream::compile(name, wire, &at, self));
             self.upstreams.insert(name.clone(), compiled.map(Arc::new));
         }
     }
 
-    fn identities(&mut self, wires: &BTreeMap<String, Value>, at: &Pointer) {
-        for (name, value) in wires {
+    fn identities(&mut self, wires: &BTreeMap<String, Option<wire::Identity>>, at: &Pointer) {
+        for (name, wire) in wires {
             let at = at.child_key(name);
             self.name("an identity", name, &at);
-            let wire: Option<wire::Identity> = self.read(value, &at);
-            let compiled = wire.and_then(|wire| Identity::compile(name, &wire, &at, self));
+            let compiled = wire.as_ref().and_then(|wire| Identity::compile(name, wire, &at, self));
             self.identities.insert(name.clone(), compiled.map(Arc::new));
         }
     }
@@ -112,13 +96,8 @@ impl Compiler<'_> {
         cors::Cors::compile(cors, &at.child_key("cors"), &scope, &[], self)
     }
 
-    fn route(
-        &mut self,
-        value: &Value,
-        wire: &wire::Route,
-        defaults: &wire::Policies,
-        at: &Pointer,
-    ) -> (Option<Route>, Match) {
+    fn route(&mut self, route: &outline::Route) -> (Option<Route>, Match) {
+        let outline::Route { at, wire, .. } = route;
         let match_at = at.child_key("match");
         let methods = self.methods(&wire.matches.methods, &match_at.child_key("methods"));
         let headers_at = match_at.child_key("headers");
@@ -133,10 +112,7 @@ impl Compiler<'_> {
             self.error(&path_at, "paths below /-/ belong to the gateway itself").help("its health is at /-/health");
         }
 
-        let own = value.get("policies").and_then(Value::as_object);
-        let own: Vec<String> = own.map(|own| own.keys().cloned().collect()).unwrap_or_default();
-        let merged = merge(&wire.policies, defaults);
-        let callers = self.callers(&merged);
+        let callers = self.callers(&wire.policies);
         let scope = RouteScope {
             name: &wire.name,
             methods: &methods,
@@ -144,10 +120,7 @@ impl Compiler<'_> {
             has_consumer: !callers.is_empty(),
             has_claims: callers.iter().any(|identity| identity.as_ref().is_none_or(|identity| identity.has_claims())),
         };
-        let policies_at = at.child_key("policies");
-        let defaults_at = Pointer::default().child_key("defaults");
-        let pointers = PolicyPointers { route: &policies_at, defaults: &defaults_at, own: &own };
-        let policies = Policies::compile(&merged, &pointers, &scope, self);
+        let policies = Policies::compile(route, &scope, self);
         let action = self.action(wire, &scope, at);
 
         let verbs = if methods.is_empty() { "*".to_owned() } else { wire.matches.methods.join(",") };
@@ -196,9 +169,10 @@ impl Compiler<'_> {
         }
     }
 
-    fn unique_names(&mut self, sources: &[(String, Pointer)]) {
+    fn unique_names(&mut self, routes: &[outline::Route]) {
         let mut first = BTreeMap::new();
-        for (name, at) in sources {
+        for outline::Route { at, wire, .. } in routes {
+            let name = &wire.name;
             if let Some(earlier) = first.insert(name, at) {
                 let message = format!("the name `{name}` is taken by {earlier}");
                 self.error(&at.child_key("name"), message).help("names tell routes apart in logs and limits");
@@ -206,13 +180,13 @@ impl Compiler<'_> {
         }
     }
 
-    fn router(&mut self, matches: &[Match], sources: &[(String, Pointer)]) -> Option<Router> {
+    fn router(&mut self, matches: &[Match], routes: &[outline::Route]) -> Option<Router> {
         let errors = match Router::build(matches) {
             Ok(router) => return Some(router),
             Err(errors) => errors,
         };
         for (index, error) in errors {
-            let Some(at) = sources.get(index).map(|(_, at)| at.child_key("match")) else { continue };
+            let Some(at) = routes.get(index).map(|route| route.at.child_key("match")) else { continue };
             match &error {
                 MatchError::Host(why) => self.error(&at.child_key("host"), why.to_string()),
                 MatchError::Path(why) => self.error(&at.child_key("path"), why.to_string()),
@@ -223,7 +197,7 @@ impl Compiler<'_> {
                     self.error(&at.child_key("query"), error.to_string())
                 }
                 MatchError::Duplicate { other, method } => {
-                    let other = sources.get(*other).map(|(name, _)| name.as_str()).unwrap_or_default();
+                    let other = routes.get(*other).map(|route| route.wire.name.as_str()).unwrap_or_default();
                     let method = method.as_ref().map_or("any method", Method::as_str);
                     let message =
                         format!("never reached: `{other}` has the same host, path and conditions for {method}");
@@ -366,22 +340,6 @@ impl Compiler<'_> {
             self.warning(at, "this looks like a secret, and everyone who reads the configuration can read it")
                 .help("give the platform a secret and write ${secret.NAME}");
         }
-    }
-}
-
-fn merge(own: &wire::Policies, defaults: &wire::Policies) -> wire::Policies {
-    fn either<T: Clone>(own: &Option<T>, default: &Option<T>) -> Option<T> {
-        own.as_ref().or(default.as_ref()).cloned()
-    }
-    wire::Policies {
-        cors: either(&own.cors, &defaults.cors),
-        ip: either(&own.ip, &defaults.ip),
-        body_limit: either(&own.body_limit, &defaults.body_limit),
-        rate_limit: either(&own.rate_limit, &defaults.rate_limit),
-        auth: either(&own.auth, &defaults.auth),
-        request: either(&own.request, &defaults.request),
-        response: either(&own.response, &defaults.response),
-        security_headers: either(&own.security_headers, &defaults.security_headers),
     }
 }
 

@@ -8,6 +8,7 @@
 mod bundle;
 mod compile;
 mod finding;
+pub mod outline;
 mod pointer;
 mod read;
 pub mod units;

@@ -11,7 +11,7 @@ pub mod rate_limit;
 pub mod security_headers;
 pub mod transform;
 
-use crate::config::{Compiler, Pointer, wire};
+use crate::config::{Compiler, outline, wire};
 use crate::context::Mode;
 
 /// Everything that is asked of a route's requests and done to them. `None` is a policy that is not switched on.
@@ -57,48 +57,32 @@ impl Policies {
         request || self.response.as_ref().is_some_and(transform::ResponseTransform::reads_request_headers)
     }
 
-    /// Compiles a route's policies. `at` is where each of them stands: on the route, or in the defaults.
-    pub(crate) fn compile(
-        wire: &wire::Policies,
-        at: &PolicyPointers<'_>,
-        scope: &RouteScope<'_>,
-        compiler: &mut Compiler<'_>,
-    ) -> Self {
+    /// Compiles the policies that are in force on a route.
+    pub(crate) fn compile(route: &outline::Route, scope: &RouteScope<'_>, compiler: &mut Compiler<'_>) -> Self {
+        let wire = &route.wire.policies;
         // the API keys' headers belong into the preflight's answer, so auth comes first
-        let auth = on(&wire.auth).and_then(|wire| auth::Auth::compile(wire, &at.of("auth"), compiler));
+        let auth = on(&wire.auth).and_then(|wire| auth::Auth::compile(wire, &route.policy_at("auth"), compiler));
         let credential_headers: Vec<_> = auth.iter().flat_map(auth::Auth::headers).collect();
         Self {
-            cors: on(&wire.cors)
-                .and_then(|wire| cors::Cors::compile(wire, &at.of("cors"), scope, &credential_headers, compiler)),
-            ip: on(&wire.ip).and_then(|wire| ip::Ip::compile(wire, &at.of("ip"), compiler)),
+            cors: on(&wire.cors).and_then(|wire| {
+                cors::Cors::compile(wire, &route.policy_at("cors"), scope, &credential_headers, compiler)
+            }),
+            ip: on(&wire.ip).and_then(|wire| ip::Ip::compile(wire, &route.policy_at("ip"), compiler)),
             body_limit: on(&wire.body_limit)
-                .and_then(|wire| body_limit::BodyLimit::compile(wire, &at.of("body_limit"), compiler)),
+                .and_then(|wire| body_limit::BodyLimit::compile(wire, &route.policy_at("body_limit"), compiler)),
             rate_limit: on(&wire.rate_limit)
-                .and_then(|wire| rate_limit::RateLimit::compile(wire, &at.of("rate_limit"), scope, compiler)),
+                .and_then(|wire| rate_limit::RateLimit::compile(wire, &route.policy_at("rate_limit"), scope, compiler)),
             auth,
-            request: on(&wire.request)
-                .and_then(|wire| transform::RequestTransform::compile(wire, &at.of("request"), scope, compiler)),
-            response: on(&wire.response)
-                .and_then(|wire| transform::ResponseTransform::compile(wire, &at.of("response"), scope, compiler)),
+            request: on(&wire.request).and_then(|wire| {
+                transform::RequestTransform::compile(wire, &route.policy_at("request"), scope, compiler)
+            }),
+            response: on(&wire.response).and_then(|wire| {
+                transform::ResponseTransform::compile(wire, &route.policy_at("response"), scope, compiler)
+            }),
             security_headers: on(&wire.security_headers).and_then(|wire| {
-                security_headers::SecurityHeaders::compile(wire, &at.of("security_headers"), compiler)
+                security_headers::SecurityHeaders::compile(wire, &route.policy_at("security_headers"), compiler)
             }),
         }
-    }
-}
-
-/// Where a route's policies are written: each stands on the route itself, or in the defaults.
-pub(crate) struct PolicyPointers<'a> {
-    pub(crate) route: &'a Pointer,
-    pub(crate) defaults: &'a Pointer,
-    /// Names of the policies that the route itself sets.
-    pub(crate) own: &'a [String],
-}
-
-impl PolicyPointers<'_> {
-    fn of(&self, policy: &str) -> Pointer {
-        let own = self.own.iter().any(|name| name == policy);
-        if own { self.route.child_key(policy) } else { self.defaults.child_key(policy) }
     }
 }
 
