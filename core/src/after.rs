@@ -52,12 +52,16 @@ pub struct Record {
     pub id: RequestId,
     /// The trace it belongs to.
     pub trace: Trace,
-    /// The client's address.
+    /// The peer's address.
+    pub peer: IpAddr,
+    /// The client's address: the peer's, or what trusted proxies said.
     pub client: IpAddr,
     /// The method.
     pub method: Method,
     /// The request target as it came.
     pub uri: Uri,
+    /// The canonical path, where it differs from the path as it came.
+    pub canonical: Option<String>,
     /// The host the client asked for, with its port if it gave one.
     pub authority: Option<HeaderValue>,
     /// The `User-Agent`.
@@ -85,9 +89,11 @@ impl Record {
             received: request.received,
             id: RequestId::new(platform.random()),
             trace: Trace::new(&HeaderMap::new(), platform.random(), platform.random()),
+            peer: peer.address.to_canonical(),
             client: peer.address.to_canonical(),
             method: request.method,
             uri: request.uri,
+            canonical: None,
             authority: request.authority,
             user_agent: request.user_agent,
             route: None,
@@ -103,12 +109,14 @@ impl Record {
         Self {
             received: context.received,
             trace: context.trace,
+            peer: context.peer,
             client: context.client,
             route: context.route.map(|route| Arc::clone(&route.name)),
             upstream: context.upstream.map(Arc::clone),
             id: context.id,
             method: context.method,
             uri: context.uri,
+            canonical: context.canonical,
             authority: context.authority,
             user_agent: context.user_agent,
             principal: context.principal,

@@ -5,7 +5,7 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, Response, StatusCode};
 
 use crate::body::Body;
-use crate::config::{Compiler, Pointer, wire};
+use crate::config::{Code, Compiler, Pointer, wire};
 use crate::context::{Context, RequestValues};
 use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
@@ -44,9 +44,9 @@ impl Respond {
         compiler: &mut Compiler<'_>,
     ) -> Option<Self> {
         if wire.body.is_some() && wire.json.is_some() {
-            compiler.error(at, "`body` and `json` exclude each other");
+            compiler.error(at, "`body` and `json` exclude each other").code(Code::ConflictingKeys);
         }
-        let status = StatusCode::from_u16(wire.status).ok().filter(|status| !status.is_informational());
+        let status = StatusCode::from_u16(wire.status).ok().filter(|_| (200..600).contains(&wire.status));
         if status.is_none() {
             compiler.error(&at.child_key("status"), "a final status is a number from 200 to 599");
         }
@@ -108,6 +108,7 @@ impl Redirect {
         if !fixed_host.unwrap_or(fixed_path) {
             compiler
                 .error(&to_at, "a redirect must name its host itself, or start with one slash")
+                .code(Code::OpenRedirect)
                 .help("for example https://new.example/${path.rest}");
         }
         let status = StatusCode::from_u16(wire.status)

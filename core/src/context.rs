@@ -261,29 +261,37 @@ fn parse_traceparent(text: &str) -> Option<(u128, u8)> {
 
 /// A request's id, ready to stand in a header: sharing it costs no copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(HeaderValue);
+pub struct RequestId {
+    value: HeaderValue,
+    kept: bool,
+}
 
 impl RequestId {
     /// A new id: a UUID.
     pub fn new(random: u128) -> Self {
-        Self(header_value(uuid(random)))
+        Self { value: header_value(uuid(random)), kept: false }
     }
 
     /// An id that came with the request, if it is short and plain.
     fn accept(value: &HeaderValue) -> Option<Self> {
         let safe = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=:".contains(byte);
         let bytes = value.as_bytes();
-        (matches!(bytes.len(), 1..=128) && bytes.iter().all(safe)).then(|| Self(value.clone()))
+        (matches!(bytes.len(), 1..=128) && bytes.iter().all(safe)).then(|| Self { value: value.clone(), kept: true })
     }
 
     /// As text.
     pub fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
+        self.value.to_str().unwrap_or_default()
+    }
+
+    /// Whether it came with the request.
+    pub const fn is_kept(&self) -> bool {
+        self.kept
     }
 
     /// As the value of a header field.
     pub fn to_header(&self) -> HeaderValue {
-        self.0.clone()
+        self.value.clone()
     }
 }
 

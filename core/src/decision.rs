@@ -44,6 +44,20 @@ pub enum Policy {
 }
 
 impl Policy {
+    /// Every one, in their order.
+    pub const ALL: [Self; 10] = [
+        Self::Path,
+        Self::Route,
+        Self::Cors,
+        Self::Ip,
+        Self::BodyLimit,
+        Self::RateLimit,
+        Self::Auth,
+        Self::Request,
+        Self::Forward,
+        Self::Response,
+    ];
+
     /// The name as written in the configuration, in cases and in logs.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -81,6 +95,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Allow, Self::Deny, Self::WouldDeny, Self::Respond];
+
     /// The name in cases and in logs.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -196,6 +213,8 @@ reasons! {
     UpstreamUnreachable "upstream_unreachable" Upstream 502 "The upstream cannot be reached.",
     UpstreamBroken "upstream_broken" Upstream 502 "The upstream broke off or did not answer in HTTP.",
     UpstreamTimeout "upstream_timeout" Upstream 504 "The upstream did not answer in time.",
+    ResponseTooLarge "response_too_large" Upstream 502 "The upstream's response is too large to be edited.",
+    ResponseUnreadable "response_unreadable" Upstream 502 "The upstream's response cannot be read, so that it cannot be edited.",
 
     SecretMissing "secret_missing" Operator 500 "The gateway is not set up completely.",
     StoreUnavailable "store_unavailable" Operator 503 "A store that this route needs is unavailable.",

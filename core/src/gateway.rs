@@ -4,6 +4,7 @@
 //! not order them, so no configuration can put the cache before authentication or CORS behind it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
@@ -11,14 +12,17 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use crate::after::{After, Record};
 use crate::answer::{Redirect, Respond};
 use crate::body::Body;
-use crate::config::{Hash, wire::AmbiguousPath};
+use crate::config::place::{self, Places};
+use crate::config::{Hash, Pointer, wire::AmbiguousPath};
 use crate::context::{Context, X_REQUEST_ID};
-use crate::decision::{Policy, Reason};
+use crate::debug;
+use crate::decision::{Decision, Policy, Reason};
 use crate::error::Refusal;
+use crate::explain::Explanation;
 use crate::forward::{self, Upstream, forwarded, hop_by_hop};
 use crate::net::Net;
 use crate::platform::{Peer, Platform};
-use crate::policy::transform::Target;
+use crate::policy::transform::{ResponseTransform, Target};
 use crate::policy::{Policies, cors};
 use crate::route::{self, Found, Lookup, Router};
 
@@ -30,6 +34,8 @@ pub struct Gateway {
     pub(crate) name: String,
     pub(crate) hash: Hash,
     pub(crate) trusted_proxies: Vec<Net>,
+    /// Who may see traces; `None` is nobody.
+    pub(crate) debug: Option<debug::Rules>,
     pub(crate) routes: Vec<Route>,
     pub(crate) router: Router,
     /// CORS of the defaults, for requests that no route serves.
@@ -48,6 +54,7 @@ pub struct Route {
     /// What is asked of a request and done to it.
     pub policies: Policies,
     pub(crate) ambiguous_path: AmbiguousPath,
+    pub(crate) places: Places,
 }
 
 /// What is done with a request that passed every policy.
@@ -59,6 +66,16 @@ pub enum Action {
     Respond(Respond),
     /// It is redirected.
     Redirect(Redirect),
+}
+
+impl Action {
+    /// How long to wait for a part of the response; zero for one that is made on the spot.
+    fn timeout(&self) -> Duration {
+        match self {
+            Self::Forward(upstream) => upstream.timeout(),
+            Self::Respond(_) | Self::Redirect(_) => Duration::ZERO,
+        }
+    }
 }
 
 /// The path of the health route. `/-/` belongs to the gateway; no route can be put there.
@@ -75,13 +92,20 @@ impl Gateway {
     ) -> (Response<Body<P::Stream>>, After) {
         let (head, body) = request.into_parts();
         let mut context = Context::new(platform, peer, &self.trusted_proxies, head);
+        let signed = debug::take(&mut context.headers);
+        let signed =
+            signed.zip(self.debug.as_ref()).is_some_and(|(field, debug)| debug.permit(platform, &context, &field));
         let mut response = match self.serve(platform, &mut context, body).await {
             Ok(response) => response,
             Err(refusal) => refusal.response(context.id.as_str()),
         };
         without_needless_body(&context.method, &mut response);
         self.finish(&mut context, response.headers_mut());
+        let traced = signed && !is_health(&context);
         let after = After { record: Record::new(context, response.status(), self.hash) };
+        if traced {
+            debug::show(&mut response, &Explanation::new(self, &after.record));
+        }
         (response, after)
     }
 
@@ -93,7 +117,7 @@ impl Gateway {
         body: Body<P::Stream>,
     ) -> Result<Response<Body<P::Stream>>, Refusal> {
         normalise(context)?;
-        if context.path() == HEALTH_PATH && matches!(context.method, Method::GET | Method::HEAD) {
+        if is_health(context) {
             return Ok(self.health());
         }
 
@@ -142,7 +166,7 @@ impl Gateway {
             }
         };
         if let Some(transform) = &policies.response {
-            transform.apply(platform, context, response.headers_mut())?;
+            response = transform.apply(platform, context, response, route.action.timeout()).await?;
         }
         Ok(response)
     }
@@ -231,6 +255,9 @@ impl Gateway {
         if let Some(auth) = &policies.auth {
             auth.strip_credentials(&mut headers);
         }
+        if let Some(edit) = policies.response.as_ref().and_then(ResponseTransform::body) {
+            edit.prepare(&mut headers);
+        }
         let target = match &policies.request {
             Some(transform) => transform.apply(platform, context, &mut headers)?,
             None => None,
@@ -273,10 +300,26 @@ impl Gateway {
         self.hash
     }
 
+    /// Who may see traces; `None` is nobody.
+    pub fn debug(&self) -> Option<&debug::Rules> {
+        self.debug.as_ref()
+    }
+
     /// The routes, in the order of the configuration.
     pub fn routes(&self) -> &[Route] {
         &self.routes
     }
+
+    /// The place in the configuration behind a decision on the route of this name, `None` when no route served the request.
+    /// The root when nothing that is configured decided. The place need not be written: a default may have decided.
+    pub fn place(&self, route: Option<&str>, decision: &Decision) -> Pointer {
+        let route = route.and_then(|name| self.routes.iter().find(|route| *route.name == *name));
+        route.map_or_else(|| place::without_route(decision), |route| route.places.of(decision))
+    }
+}
+
+fn is_health(context: &Context<'_>) -> bool {
+    context.path() == HEALTH_PATH && matches!(context.method, Method::GET | Method::HEAD)
 }
 
 /// A response to HEAD, and one whose status has no content, carries none (RFC 9110 §6.4.1); HEAD keeps the length that GET

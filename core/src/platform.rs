@@ -6,7 +6,10 @@
 //! The trait has no `Send`, no `'static` and no supertraits: Workers' futures are not `Send`, hyper's must be. As core
 //! is generic over the platform and never boxes or spawns a future, the compiler works out which one it is.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -44,7 +47,7 @@ pub trait Platform {
     /// then returns [`FetchError::RequestTooLarge`].
     fn bounded(&self, stream: Self::Stream, limit: u64) -> Self::Stream;
 
-    /// Waits. Only between attempts to reach an upstream, never on the hot path.
+    /// Waits: between attempts to reach an upstream, and as the deadline of a body that is read. Never on the hot path.
     async fn sleep(&self, duration: Duration);
 
     /// The time since the Unix epoch. May stand still while core computes (Workers), may go back (a corrected clock).
@@ -66,6 +69,16 @@ pub trait Platform {
     async fn verify(&self, algorithm: jwt::Algorithm, key: &jwt::Key, message: &[u8], signature: &[u8]) -> bool {
         jwt::verify_pure(algorithm, key, message, signature)
     }
+}
+
+/// What `future` comes to, or `None` when `deadline` is over first.
+pub(crate) async fn within<T>(deadline: impl Future<Output = ()>, future: impl Future<Output = T>) -> Option<T> {
+    let (mut future, mut deadline) = (pin!(future), pin!(deadline));
+    poll_fn(|task| match future.as_mut().poll(task) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => deadline.as_mut().poll(task).map(|()| None),
+    })
+    .await
 }
 
 /// What the platform tells about the connection that a request came in on.

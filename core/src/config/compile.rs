@@ -8,8 +8,10 @@ use http::{HeaderName, Method};
 use serde_json::Value;
 
 use super::outline::{self, Outline};
-use super::{Bundle, Finding, Findings, Pointer, wire};
+use super::place::Places;
+use super::{Bundle, Code, Finding, Findings, Pointer, waive, wire};
 use crate::answer::{Redirect, Respond};
+use crate::debug;
 use crate::forward::Upstream;
 use crate::gateway::{Action, Gateway, Route};
 use crate::net::Net;
@@ -30,15 +32,18 @@ pub fn compile(document: &Value) -> Result<(Gateway, Findings), Findings> {
         Compiler { findings, realm: &wire.name, identities: BTreeMap::new(), upstreams: BTreeMap::new() };
     if wire.portico != 1 {
         let message = format!("format {} is not known; this Portico reads format 1", wire.portico);
-        compiler.error(&root.child_key("portico"), message).help("write `portico: 1`");
+        compiler.error(&root.child_key("portico"), message).code(Code::UnknownFormat).help("write `portico: 1`");
     }
     compiler.name("the gateway", &wire.name, &root.child_key("name"));
     let trusted_proxies = compiler.nets(&wire.trusted_proxies, &root.child_key("trusted_proxies"));
+    let debug =
+        wire.debug.as_ref().and_then(|wire| debug::Rules::compile(wire, &root.child_key("debug"), &mut compiler));
     compiler.upstreams(&outline.upstreams, &root.child_key("upstreams"));
     compiler.identities(&outline.identities, &root.child_key("identities"));
     let default_cors = compiler.default_cors(&outline.defaults, &root.child_key("defaults"));
     if wire.routes.is_empty() && compiler.findings.is_empty() {
-        compiler.warning(&root.child_key("routes"), "there are no routes: every request is answered 404");
+        let message = "there are no routes: every request is answered 404";
+        compiler.warning(Code::NoRoutes, &root.child_key("routes"), message);
     }
     let mut routes = Vec::new();
     let mut matches = Vec::new();
@@ -49,12 +54,13 @@ pub fn compile(document: &Value) -> Result<(Gateway, Findings), Findings> {
         matches.push(matched);
     }
     compiler.unique_names(&outline.routes);
+    waive::check(&outline, &mut compiler);
     let router = compiler.router(&matches, &outline.routes);
     let findings = compiler.findings;
     match router {
         Some(router) if !findings.has_errors() => {
             let (name, hash) = (wire.name.clone(), Bundle::new(document.clone()).hash);
-            Ok((Gateway { name, hash, trusted_proxies, routes, router, default_cors }, findings))
+            Ok((Gateway { name, hash, trusted_proxies, debug, routes, router, default_cors }, findings))
         }
         _ => Err(findings),
     }
@@ -109,7 +115,9 @@ impl Compiler<'_> {
         let reserved = route::canonical(&wire.matches.path).is_ok_and(|path| path.path.starts_with("/-/"));
         if reserved {
             let path_at = match_at.child_key("path");
-            self.error(&path_at, "paths below /-/ belong to the gateway itself").help("its health is at /-/health");
+            self.error(&path_at, "paths below /-/ belong to the gateway itself")
+                .code(Code::ReservedName)
+                .help("its health is at /-/health");
         }
 
         let callers = self.callers(&wire.policies);
@@ -120,6 +128,7 @@ impl Compiler<'_> {
             has_consumer: !callers.is_empty(),
             has_claims: callers.iter().any(|identity| identity.as_ref().is_none_or(|identity| identity.has_claims())),
         };
+        let places = Places::new(route, &callers);
         let policies = Policies::compile(route, &scope, self);
         let action = self.action(wire, &scope, at);
 
@@ -135,7 +144,7 @@ impl Compiler<'_> {
         };
         let name = wire.name.as_str().into();
         let ambiguous_path = wire.matches.ambiguous_path;
-        (action.map(|action| Route { name, summary, action, policies, ambiguous_path }), matched)
+        (action.map(|action| Route { name, summary, action, policies, ambiguous_path, places }), matched)
     }
 
     fn action(&mut self, wire: &wire::Route, scope: &RouteScope<'_>, at: &Pointer) -> Option<Action> {
@@ -149,11 +158,14 @@ impl Compiler<'_> {
             }
             (None, None, None) => {
                 self.error(at, "the route says what it matches but not what to do")
+                    .code(Code::MissingKey)
                     .help("add `upstream: NAME`, `respond: {…}` or `redirect: {…}`");
                 None
             }
             _ => {
-                self.error(at, "`upstream`, `respond` and `redirect` exclude each other").help("keep one of them");
+                self.error(at, "`upstream`, `respond` and `redirect` exclude each other")
+                    .code(Code::ConflictingKeys)
+                    .help("keep one of them");
                 None
             }
         }
@@ -175,7 +187,9 @@ impl Compiler<'_> {
             let name = &wire.name;
             if let Some(earlier) = first.insert(name, at) {
                 let message = format!("the name `{name}` is taken by {earlier}");
-                self.error(&at.child_key("name"), message).help("names tell routes apart in logs and limits");
+                self.error(&at.child_key("name"), message)
+                    .code(Code::DuplicateName)
+                    .help("names tell routes apart in logs and limits");
             }
         }
     }
@@ -188,8 +202,8 @@ impl Compiler<'_> {
         for (index, error) in errors {
             let Some(at) = routes.get(index).map(|route| route.at.child_key("match")) else { continue };
             match &error {
-                MatchError::Host(why) => self.error(&at.child_key("host"), why.to_string()),
-                MatchError::Path(why) => self.error(&at.child_key("path"), why.to_string()),
+                MatchError::Host(why) => self.error(&at.child_key("host"), why.to_string()).code(Code::InvalidPattern),
+                MatchError::Path(why) => self.error(&at.child_key("path"), why.to_string()).code(Code::InvalidPattern),
                 MatchError::EmptyHeader(name) | MatchError::HeaderValue(name) => {
                     self.error(&at.child_key("headers").child_key(name.as_str()), error.to_string())
                 }
@@ -201,7 +215,8 @@ impl Compiler<'_> {
                     let method = method.as_ref().map_or("any method", Method::as_str);
                     let message =
                         format!("never reached: `{other}` has the same host, path and conditions for {method}");
-                    self.error(&at, message).help("add a condition, or remove one of the two")
+                    let help = "add a condition, or remove one of the two";
+                    self.error(&at, message).code(Code::RouteUnreachable).help(help)
                 }
             };
         }
@@ -212,23 +227,21 @@ impl Compiler<'_> {
     fn name(&mut self, what: &str, name: &str, at: &Pointer) {
         let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\:".contains(&byte);
         if name.is_empty() {
-            self.error(at, format!("{what} needs a name"));
+            self.error(at, format!("{what} needs a name")).code(Code::InvalidName);
         } else if !name.bytes().all(|byte| plain(byte) || byte == b' ') {
-            self.error(
-                at,
-                format!("{what}'s name consists of ASCII characters without colons, quotes and backslashes"),
-            );
+            let message = format!("{what}'s name consists of ASCII characters without colons, quotes and backslashes");
+            self.error(at, message).code(Code::InvalidName);
         }
     }
 
-    /// Reports an error. What it returns takes the help.
+    /// Reports an error. What it returns takes the help, and a code that says more than [`Code::InvalidValue`].
     pub(crate) fn error(&mut self, at: &Pointer, message: impl Into<String>) -> &mut Finding {
         self.findings.error(at, message)
     }
 
     /// Reports a warning. What it returns takes the help.
-    pub(crate) fn warning(&mut self, at: &Pointer, message: impl Into<String>) -> &mut Finding {
-        self.findings.warning(at, message)
+    pub(crate) fn warning(&mut self, code: Code, at: &Pointer, message: impl Into<String>) -> &mut Finding {
+        self.findings.warning(code, at, message)
     }
 
     /// A parsed value, or its error reported.
@@ -247,8 +260,8 @@ impl Compiler<'_> {
             Some(identity) => identity.clone(),
             None => {
                 let message = format!("there is no identity `{name}`");
-                let help = suggestion(name, self.identities.keys(), "identities");
-                self.error(at, message).help(help);
+                let help = suggestion(name, self.identities.keys().map(String::as_str), "identities");
+                self.error(at, message).code(Code::UnknownName).help(help);
                 None
             }
         }
@@ -259,8 +272,8 @@ impl Compiler<'_> {
             Some(upstream) => upstream.clone(),
             None => {
                 let message = format!("there is no upstream `{name}`");
-                let help = suggestion(name, self.upstreams.keys(), "upstreams");
-                self.error(at, message).help(help);
+                let help = suggestion(name, self.upstreams.keys().map(String::as_str), "upstreams");
+                self.error(at, message).code(Code::UnknownName).help(help);
                 None
             }
         }
@@ -303,7 +316,7 @@ impl Compiler<'_> {
         let template = match Template::parse(text) {
             Ok(template) => template,
             Err(error) => {
-                let finding = self.error(at, error.to_string());
+                let finding = self.error(at, error.to_string()).code(Code::InvalidTemplate);
                 if let TemplateError::Unknown { help, .. } = error {
                     finding.help(help);
                 }
@@ -322,23 +335,36 @@ impl Compiler<'_> {
                 _ => continue,
             };
             let help = match variable {
-                Variable::Path(name) => suggestion(name, scope.parameters.iter(), "parameters"),
+                Variable::Path(name) => suggestion(name, scope.parameters.iter().map(String::as_str), "parameters"),
                 _ => "add `auth` to the route's policies".to_owned(),
             };
             self.error(at, format!("`${{{}}}` has no value on route `{}`: {lacking}", variable.name(), scope.name))
+                .code(Code::TemplateWithoutValue)
                 .help(help);
         }
         Some(template)
     }
 
+    /// The name of the secret that a text refers to; an error when it is anything else.
+    pub(crate) fn secret(&mut self, text: &str, at: &Pointer) -> Option<Box<str>> {
+        let name = text.strip_prefix("${secret.").and_then(|rest| rest.strip_suffix('}'));
+        let name = name.filter(|name| !name.is_empty());
+        if name.is_none() {
+            self.error(at, "a secret is always a reference")
+                .code(Code::SecretNotReferenced)
+                .help("write ${secret.NAME} and give the platform a secret of that name");
+        }
+        name.map(Into::into)
+    }
+
     /// Warns of a literal where a reference to a secret is expected.
     pub(crate) fn warn_of_literal_secret(&mut self, name: &str, text: &str, at: &Pointer) {
         let name = name.to_ascii_lowercase();
-        let secretive = ["authorization", "token", "secret", "password", "api-key", "apikey", "cookie"];
+        let secretive = ["authorization", "token", "secret", "password", "api-key", "api_key", "apikey"];
         let literal = !text.contains("${") && text.len() >= 12;
-        if literal && secretive.iter().any(|word| name.contains(word)) {
-            self.warning(at, "this looks like a secret, and everyone who reads the configuration can read it")
-                .help("give the platform a secret and write ${secret.NAME}");
+        if literal && (name == "cookie" || secretive.iter().any(|word| name.contains(word))) {
+            let message = "this looks like a secret, and everyone who reads the configuration can read it";
+            self.warning(Code::LiteralSecret, at, message).help("give the platform a secret and write ${secret.NAME}");
         }
     }
 }
@@ -349,8 +375,9 @@ fn parameters(path: &str) -> Vec<String> {
     path.split('{').skip(1).filter_map(named).collect()
 }
 
-fn suggestion<'n>(name: &str, known: impl Iterator<Item = &'n String>, kind: &str) -> String {
-    let known: BTreeSet<&str> = known.map(String::as_str).collect();
+/// What to do about a name that is none of those that are known.
+pub(super) fn suggestion<'n>(name: &str, known: impl Iterator<Item = &'n str>, kind: &str) -> String {
+    let known: BTreeSet<&str> = known.collect();
     let near = known.iter().min_by_key(|candidate| strsim::osa_distance(name, candidate));
     match near {
         Some(near) if strsim::osa_distance(name, near) <= 2 => format!("did you mean `{near}`?"),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Pointer;
+use super::{Code, Pointer};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +28,8 @@ pub enum Part {
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
+    /// What kind of finding it is.
+    pub code: Code,
     /// Where it is. The root when it is about the document as a whole.
     pub pointer: Pointer,
     /// Whether it is about the key at that place or about its value.
@@ -39,6 +41,12 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Says what kind of finding it is.
+    pub const fn code(&mut self, code: Code) -> &mut Self {
+        self.code = code;
+        self
+    }
+
     /// Adds what to do about it.
     pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
         self.help = Some(help.into());
@@ -86,23 +94,29 @@ impl Findings {
         Self(Vec::new())
     }
 
-    /// Adds an error; what it returns takes the help: `findings.error(&at, "…").help("…")`.
+    /// Adds an error; what it returns takes the help: `findings.error(&at, "…").help("…")`. Its code is
+    /// [`Code::InvalidValue`] unless `.code(…)` says otherwise.
     pub fn error(&mut self, pointer: impl Into<Pointer>, message: impl Into<String>) -> &mut Finding {
-        self.add(Severity::Error, pointer.into(), message.into())
+        self.add(Severity::Error, Code::InvalidValue, pointer.into(), message.into())
     }
 
     /// Adds a warning; what it returns takes the help.
-    pub fn warning(&mut self, pointer: impl Into<Pointer>, message: impl Into<String>) -> &mut Finding {
-        self.add(Severity::Warning, pointer.into(), message.into())
+    pub fn warning(
+        &mut self,
+        code: Code,
+        pointer: impl Into<Pointer>,
+        message: impl Into<String>,
+    ) -> &mut Finding {
+        self.add(Severity::Warning, code, pointer.into(), message.into())
     }
 
     /// A policy of the defaults is compiled for each route that takes it over; what is wrong with it is said once.
-    fn add(&mut self, severity: Severity, pointer: Pointer, message: String) -> &mut Finding {
+    fn add(&mut self, severity: Severity, code: Code, pointer: Pointer, message: String) -> &mut Finding {
         let same = |found: &Finding| found.pointer == pointer && found.message == message && found.severity == severity;
         if let Some(known) = self.0.iter().position(same) {
             return &mut self.0[known];
         }
-        self.0.push_mut(Finding { severity, pointer, part: Part::Value, message, help: None })
+        self.0.push_mut(Finding { severity, code, pointer, part: Part::Value, message, help: None })
     }
 
     /// Whether the document cannot be used.
@@ -154,13 +168,16 @@ mod tests {
     fn collects_and_shows() {
         let mut findings = Findings::new();
         assert!(findings.is_empty() && !findings.has_errors());
-        findings.warning(Pointer::root(), "no routes");
+        findings.warning(Code::NoRoutes, Pointer::root(), "no routes");
         assert!(!findings.has_errors());
         let at = Pointer::root().child_key("cache").child_key("tll");
         findings.error(&at, "unknown key \"tll\"").help("did you mean \"ttl\"?").on_key();
         assert!(findings.has_errors());
         let shown: Vec<_> = findings.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["warning: no routes", "error: cache.tll: unknown key \"tll\" (did you mean \"ttl\"?)"]);
-        assert_eq!(findings.into_vec().last().map(|finding| finding.part), Some(Part::Key));
+        findings.error(&at, "too long").code(Code::TooLarge);
+        let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, [Code::NoRoutes, Code::InvalidValue, Code::TooLarge]);
+        assert_eq!(findings.into_vec().get(1).map(|finding| finding.part), Some(Part::Key));
     }
 }

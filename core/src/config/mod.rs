@@ -6,17 +6,22 @@
 //! [`Gateway`]: crate::Gateway
 
 mod bundle;
+mod code;
 mod compile;
 mod finding;
 pub mod outline;
+pub(crate) mod place;
 mod pointer;
 mod read;
 pub mod units;
+mod waive;
 pub mod wire;
 
 pub use bundle::{Bundle, Hash};
+pub use code::{Code, UnknownCode};
 pub(crate) use compile::Compiler;
 pub use compile::compile;
 pub use finding::{Finding, Findings, Part, Severity};
 pub use pointer::{Pointer, Segment};
 pub use read::{Read, read};
+pub use waive::Waiver;

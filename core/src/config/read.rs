@@ -18,7 +18,7 @@ use serde_json::Value;
 use self::deserializer::At;
 use self::error::{Error, What};
 use self::skips::Skips;
-use super::{Findings, Pointer};
+use super::{Code, Findings, Pointer};
 
 /// After so many errors the rest waits until these are mended: each costs a pass.
 const REPORTED: usize = 200;
@@ -115,7 +115,10 @@ impl Passes<'_> {
             self.reported += 1;
         }
         if self.reported >= REPORTED {
-            self.findings.error(self.at, "there are more errors than these").help("mend these, then check again");
+            self.findings
+                .error(self.at, "there are more errors than these")
+                .code(Code::TooManyErrors)
+                .help("mend these, then check again");
             return false;
         }
         progress && !self.skips.is_gone()

@@ -38,6 +38,11 @@ wire! {
         /// and X-Request-Id believed. Default: none.
         #[serde(default)]
         pub trusted_proxies: Vec<String>,
+        /// Warnings of `portico check` that are accepted in the whole configuration: codes, each with the reason.
+        #[serde(default)]
+        pub waive: BTreeMap<String, String>,
+        /// Who may see in a response header what each step decided about a request. Default: nobody.
+        pub debug: Option<Debug>,
         /// The services behind the gateway, by name.
         #[serde(default)]
         #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Upstream>"))]
@@ -56,6 +61,14 @@ wire! {
         pub routes: Vec<Value>,
     }
 
+    /// Traces of single requests, for whoever can sign for them: `X-Portico-Debug` in, `X-Portico-Trace` out.
+    pub struct Debug {
+        /// What signs, as a reference like ${secret.PORTICO_DEBUG}. At least 32 bytes.
+        pub secret: String,
+        /// How long a signature is good, and how far clocks may differ: 1s to 1h. Default: 5m.
+        pub max_age: Option<String>,
+    }
+
     /// A service behind the gateway.
     pub struct Upstream {
         /// Where it runs; one or more.
@@ -65,9 +78,14 @@ wire! {
         pub balance: Balance,
         /// How long to wait for the head of a response, such as 5s. Default: 30s.
         pub timeout: Option<String>,
+        /// When a request that failed is sent again. Default: never.
+        pub retry: Option<Retry>,
         /// Send the client's own Host instead of the target's. Default: false.
         #[serde(default)]
         pub preserve_host: bool,
+        /// Warnings of `portico check` that are accepted for this upstream: codes, each with the reason.
+        #[serde(default)]
+        pub waive: BTreeMap<String, String>,
     }
 
     /// One place where an upstream runs.
@@ -77,6 +95,25 @@ wire! {
         /// Its share of the requests, relative to the other targets' weights. 0 takes it out. Default: 1.
         #[serde(default = "one")]
         pub weight: u32,
+    }
+
+    /// When a request that failed is sent again. A connection that never came about is retried for every method; whatever
+    /// may have reached the upstream only for `methods`, or when the request carries an Idempotency-Key. Over time at most one
+    /// retry for five requests.
+    pub struct Retry {
+        /// Attempts in all, the first included: 2 to 10.
+        #[cfg_attr(feature = "schema", schemars(range(min = 2, max = 10)))]
+        pub attempts: u32,
+        /// What is retried: connect_error, timeout, reset, 429, and statuses from 500 to 599. Default: connect_error, 502, 503.
+        pub on: Option<Vec<Failure>>,
+        /// Methods that may be sent twice. Default: GET, HEAD, OPTIONS, PUT, DELETE.
+        pub methods: Option<Vec<String>>,
+        /// The wait before the second attempt, twice as long before each further one (10s at most); half of it is random.
+        /// Default: 50ms.
+        pub backoff: Option<String>,
+        /// The longest request body that is read into memory first, so that it can be sent again. A request whose body is
+        /// longer, or of unknown length, is sent once. Default: 64KiB.
+        pub buffer: Option<String>,
     }
 
     /// How a target is chosen.
@@ -119,6 +156,9 @@ wire! {
         pub leeway: Option<String>,
         /// The claim that names the consumer. Default: sub.
         pub consumer: Option<String>,
+        /// Warnings of `portico check` that are accepted for this identity: codes, each with the reason.
+        #[serde(default)]
+        pub waive: BTreeMap<String, String>,
     }
 
     /// API keys, of which only the hashes are written down.
@@ -127,6 +167,9 @@ wire! {
         pub header: Option<String>,
         /// The consumers and their keys.
         pub keys: BTreeMap<String, ConsumerKey>,
+        /// Warnings of `portico check` that are accepted for this identity: codes, each with the reason.
+        #[serde(default)]
+        pub waive: BTreeMap<String, String>,
     }
 
     /// One consumer's key.
@@ -154,6 +197,9 @@ wire! {
         /// What is asked of requests and done to them. Their order is fixed; a route only switches them on.
         #[serde(default)]
         pub policies: Policies,
+        /// Warnings of `portico check` that are accepted for this route: codes, each with the reason.
+        #[serde(default)]
+        pub waive: BTreeMap<String, String>,
     }
 
     /// Which requests a route serves.
@@ -297,6 +343,10 @@ wire! {
         /// What to do when the store cannot be reached: deny (default, 503) or allow.
         #[serde(default)]
         pub on_error: OnError,
+        /// How well it must be counted: exact (default) or approximate. `portico check --target` refuses what a platform
+        /// cannot keep; requests are decided the same.
+        #[serde(default)]
+        pub guarantee: Guarantee,
         /// How the policy acts.
         #[serde(default)]
         pub mode: Mode,
@@ -318,6 +368,16 @@ wire! {
         Header(String),
         /// Each value of a claim; needs `auth` on the route; tokens without it share one.
         Claim(String),
+    }
+
+    /// How well a store counts, from the weakest on.
+    #[derive(Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum Guarantee {
+        /// More than the limit may pass: counts are kept in several places that know nothing of each other.
+        Approximate,
+        /// Never more than the limit passes: each request is counted in one atomic step.
+        #[default]
+        Exact,
     }
 
     /// What to do when a store cannot be reached.
@@ -371,9 +431,19 @@ wire! {
         /// Header fields.
         #[serde(default)]
         pub headers: HeaderEdit,
+        /// The body, if it is JSON. The gateway then reads it whole before it passes it on.
+        pub json: Option<JsonEdit>,
         /// How the policy acts.
         #[serde(default)]
         pub mode: Mode,
+    }
+
+    /// What is removed from a JSON body.
+    pub struct JsonEdit {
+        /// Members, each by the keys that lead to it: internal_notes, customer.email. A list on the way stands for its items.
+        pub remove: Vec<String>,
+        /// The longest body that is read; a longer one is answered 502. Default: 1MiB.
+        pub max: Option<String>,
     }
 
     /// Changes to header fields: removed, then set, then added.
@@ -531,6 +601,49 @@ impl<'de> Deserialize<'de> for OneOrMany {
     }
 }
 
+/// What may come of a request to an upstream that is worth another attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// No connection.
+    ConnectError,
+    /// No response in time.
+    Timeout,
+    /// The connection broke before there was a response.
+    Reset,
+    /// A response with this status.
+    Status(u16),
+}
+
+impl<'de> Deserialize<'de> for Failure {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WordOrStatus;
+
+        impl Visitor<'_> for WordOrStatus {
+            type Value = Failure;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("connect_error, timeout, reset or a status")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Failure, E> {
+                match text {
+                    "connect_error" => Ok(Failure::ConnectError),
+                    "timeout" => Ok(Failure::Timeout),
+                    "reset" => Ok(Failure::Reset),
+                    _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
+                }
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Failure, E> {
+                let status = u16::try_from(number).ok();
+                status.map(Failure::Status).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
+            }
+        }
+
+        deserializer.deserialize_any(WordOrStatus)
+    }
+}
+
 const fn one() -> u32 {
     1
 }
@@ -550,7 +663,7 @@ mod schema {
 
     use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-    use super::{BodyLimit, BodyLimitMap, OneOrMany, Setting};
+    use super::{BodyLimit, BodyLimitMap, Failure, OneOrMany, Setting};
 
     impl JsonSchema for OneOrMany {
         fn inline_schema() -> bool {
@@ -563,6 +676,22 @@ mod schema {
 
         fn json_schema(_: &mut SchemaGenerator) -> Schema {
             json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] })
+        }
+    }
+
+    impl JsonSchema for Failure {
+        fn schema_name() -> Cow<'static, str> {
+            "Failure".into()
+        }
+
+        fn json_schema(_: &mut SchemaGenerator) -> Schema {
+            json_schema!({
+                "description": "A failure that is worth another attempt.",
+                "anyOf": [
+                    { "enum": ["connect_error", "timeout", "reset", 429] },
+                    { "type": "integer", "minimum": 500, "maximum": 599 },
+                ],
+            })
         }
     }
 

@@ -2,15 +2,21 @@
 
 pub mod forwarded;
 pub mod hop_by_hop;
+mod retry;
 mod target;
 
+use std::borrow::Cow;
+
+use bytes::Bytes;
 use http::header::{COOKIE, HOST, VIA};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 
 pub use target::{Upstream, UpstreamTarget};
 
+use self::retry::Retry;
 use crate::body::Body;
 use crate::context::{Context, TRACEPARENT, X_REQUEST_ID};
+use crate::debug::X_PORTICO_TRACE;
 use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
 use crate::platform::{FetchError, Platform};
@@ -30,18 +36,6 @@ pub(crate) async fn forward<'g, P: Platform>(
     target: Option<Target<'_>>,
     body: Body<P::Stream>,
 ) -> Result<Response<Body<P::Stream>>, Refusal> {
-    let Some(chosen) = upstream.choose(platform) else {
-        return Err(refused(context, Reason::UpstreamUnreachable));
-    };
-    context.upstream = Some(chosen.name());
-    let uri = match (&target, &context.canonical) {
-        (Some(target), _) => chosen.uri(&target.path, target.query.as_deref()),
-        (None, Some(path)) => chosen.uri(path, context.uri.query()),
-        (None, None) => chosen.uri_as_it_came(&context.uri),
-    };
-    let Some(uri) = uri else {
-        return Err(refused(context, Reason::TemplateValueUnsafe));
-    };
     headers.reserve(8);
     headers.remove(HOST);
     if let Some(host) = context.authority.as_ref().filter(|_| upstream.preserve_host()) {
@@ -53,31 +47,106 @@ pub(crate) async fn forward<'g, P: Platform>(
     headers.append(VIA, HeaderValue::from_static(via));
     add_trace(&mut headers, context);
 
-    let mut request = Request::new(body);
-    *request.method_mut() = context.method.clone();
-    *request.uri_mut() = uri;
-    *request.headers_mut() = headers;
-    *request.version_mut() = Version::HTTP_11;
-    match platform.fetch(request, upstream.timeout()).await {
+    let (outcome, attempts) = match upstream.retry() {
+        None => (once(upstream, platform, context, headers, target.as_ref(), body).await, 1),
+        Some(retry) => repeatedly(retry, upstream, platform, context, headers, target.as_ref(), body).await,
+    };
+    let detail = if attempts > 1 { Cow::Owned(format!("{attempts} attempts")) } else { Cow::Borrowed("") };
+    match outcome {
         Ok(mut response) => {
-            context.allow(Policy::Forward, Reason::Forwarded, "");
+            context.allow(Policy::Forward, Reason::Forwarded, detail);
             if response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 hop_by_hop::remove(response.headers_mut());
             }
+            // only the gateway says what it decided
+            response.headers_mut().remove(&X_PORTICO_TRACE);
             Ok(response)
         }
-        Err(FetchError::RequestTooLarge) => {
+        Err(Failure::Fetch(FetchError::RequestTooLarge)) => {
             let refusal =
                 body_limit.map_or_else(|| Refusal::new(Policy::BodyLimit, Reason::BodyTooLarge), BodyLimit::refusal);
             // the declared length was fine and the decision said so: this one replaces it
             context.decisions.retain(|decision| decision.policy != Policy::BodyLimit);
             Err(context.refused(refusal))
         }
-        Err(FetchError::Connect) => Err(refused(context, Reason::UpstreamUnreachable)),
-        Err(FetchError::Timeout) => Err(refused(context, Reason::UpstreamTimeout)),
-        Err(FetchError::Reset) => Err(refused(context, Reason::UpstreamBroken)),
-        Err(FetchError::ClientTimeout) => Err(refused(context, Reason::ClientTimeout)),
-        Err(FetchError::ClientGone) => Err(refused(context, Reason::ClientGone)),
+        Err(failure) => Err(context.refused(Refusal::new(Policy::Forward, failure.reason()).note(detail))),
+    }
+}
+
+/// Why there is no response.
+#[derive(Debug)]
+enum Failure {
+    /// The upstream has no target.
+    NoTarget,
+    /// The path and query make no URI.
+    NoUri,
+    /// The platform's reason.
+    Fetch(FetchError),
+}
+
+impl Failure {
+    const fn reason(&self) -> Reason {
+        match self {
+            Self::NoTarget | Self::Fetch(FetchError::Connect) => Reason::UpstreamUnreachable,
+            Self::NoUri => Reason::TemplateValueUnsafe,
+            Self::Fetch(FetchError::Timeout) => Reason::UpstreamTimeout,
+            Self::Fetch(FetchError::Reset) => Reason::UpstreamBroken,
+            Self::Fetch(FetchError::RequestTooLarge) => Reason::BodyTooLarge,
+            Self::Fetch(FetchError::ClientTimeout) => Reason::ClientTimeout,
+            Self::Fetch(FetchError::ClientGone) => Reason::ClientGone,
+        }
+    }
+}
+
+/// One attempt, with a target of its own.
+async fn once<'g, P: Platform>(
+    upstream: &'g Upstream,
+    platform: &P,
+    context: &mut Context<'g>,
+    headers: HeaderMap,
+    target: Option<&Target<'_>>,
+    body: Body<P::Stream>,
+) -> Result<Response<Body<P::Stream>>, Failure> {
+    let chosen = upstream.choose(platform).ok_or(Failure::NoTarget)?;
+    context.upstream = Some(chosen.name());
+    let uri = match (target, &context.canonical) {
+        (Some(target), _) => chosen.uri(&target.path, target.query.as_deref()),
+        (None, Some(path)) => chosen.uri(path, context.uri.query()),
+        (None, None) => chosen.uri_as_it_came(&context.uri),
+    };
+    let mut request = Request::new(body);
+    *request.method_mut() = context.method.clone();
+    *request.uri_mut() = uri.ok_or(Failure::NoUri)?;
+    *request.headers_mut() = headers;
+    *request.version_mut() = Version::HTTP_11;
+    platform.fetch(request, upstream.timeout()).await.map_err(Failure::Fetch)
+}
+
+/// As many attempts as the request and its failures are worth, and how many that were.
+async fn repeatedly<'g, P: Platform>(
+    retry: &Retry,
+    upstream: &'g Upstream,
+    platform: &P,
+    context: &mut Context<'g>,
+    headers: HeaderMap,
+    target: Option<&Target<'_>>,
+    body: Body<P::Stream>,
+) -> (Result<Response<Body<P::Stream>>, Failure>, u32) {
+    let kept = match retry.keep(platform, upstream.timeout(), &headers, body).await {
+        Ok(Body::Empty) => Bytes::new(),
+        Ok(Body::Full(bytes)) => bytes,
+        Ok(body) => return (once(upstream, platform, context, headers, target, body).await, 1),
+        Err(error) => return (Err(Failure::Fetch(error)), 1),
+    };
+    retry.note_first();
+    let mut attempt = 1;
+    loop {
+        let outcome = once(upstream, platform, context, headers.clone(), target, kept.clone().into()).await;
+        match retry.again(platform, &context.method, &headers, &outcome, attempt) {
+            Some(wait) => platform.sleep(wait).await,
+            None => return (outcome, attempt),
+        }
+        attempt += 1;
     }
 }
 
@@ -91,10 +160,6 @@ pub(crate) fn join_cookies(headers: &mut HeaderMap) {
             Err(_) => headers.remove(COOKIE),
         };
     }
-}
-
-fn refused(context: &mut Context<'_>, reason: Reason) -> Refusal {
-    context.refused(Refusal::new(Policy::Forward, reason))
 }
 
 fn add_trace(headers: &mut HeaderMap, context: &Context<'_>) {

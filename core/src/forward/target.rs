@@ -7,7 +7,8 @@ use std::time::Duration;
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
 
-use crate::config::{Compiler, Pointer, units, wire};
+use super::retry::Retry;
+use crate::config::{Code, Compiler, Pointer, units, wire};
 use crate::platform::Platform;
 use crate::route;
 
@@ -21,6 +22,7 @@ pub struct Upstream {
     /// How many requests were given a target, for the turn of the next.
     turn: AtomicU64,
     timeout: Duration,
+    retry: Option<Retry>,
     preserve_host: bool,
 }
 
@@ -45,8 +47,10 @@ impl Upstream {
         let timeout = wire.timeout.as_deref().unwrap_or("30s");
         let timeout = compiler.check(&at.child_key("timeout"), units::duration(timeout));
         if timeout == Some(Duration::ZERO) {
-            compiler.error(&at.child_key("timeout"), "a timeout of zero would refuse every request");
+            let message = "a timeout of zero would refuse every request";
+            compiler.error(&at.child_key("timeout"), message).code(Code::NothingPasses);
         }
+        let retry = wire.retry.as_ref().map(|retry| Retry::compile(retry, &at.child_key("retry"), compiler));
         let targets_at = at.child_key("targets");
         let mut targets = Vec::new();
         for (index, target) in wire.targets.iter().enumerate() {
@@ -58,13 +62,15 @@ impl Upstream {
             targets.extend(compiler.check(&at.child_key("url"), compiled));
         }
         if targets.len() == wire.targets.len() && targets.iter().all(|target| target.weight == 0) {
-            compiler.error(&targets_at, "an upstream needs at least one target with a weight above 0");
+            let message = "an upstream needs at least one target with a weight above 0";
+            compiler.error(&targets_at, message).code(Code::NothingPasses);
         }
         targets.retain(|target| target.weight > 0);
         let total_weight = targets.iter().map(|target| target.weight).sum();
         (total_weight > 0).then_some(())?;
         let (balance, preserve_host) = (wire.balance, wire.preserve_host);
-        Some(Self { targets, total_weight, balance, turn: AtomicU64::new(0), timeout: timeout?, preserve_host })
+        let retry = retry.map_or(Some(None), |retry| retry.map(Some))?;
+        Some(Self { targets, total_weight, balance, turn: AtomicU64::new(0), timeout: timeout?, retry, preserve_host })
     }
 
     /// Chooses a target by weight.
@@ -101,6 +107,11 @@ impl Upstream {
     /// How long to wait for the head of a response.
     pub fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// When a request that failed is sent again.
+    pub(super) fn retry(&self) -> Option<&Retry> {
+        self.retry.as_ref()
     }
 
     /// Whether the client's own `Host` goes upstream.

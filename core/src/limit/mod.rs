@@ -30,6 +30,8 @@ use std::time::Duration;
 
 pub use memory::MemoryStore;
 
+/// What a store promises, and what a limit asks for.
+pub use crate::config::wire::Guarantee;
 use crate::platform::Timestamp;
 
 /// How much may pass: `limit` units per `per`, `burst` of them at once.

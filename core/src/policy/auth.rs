@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName};
 
 use super::identity::{Identity, Proof};
-use crate::config::{Compiler, Pointer, wire};
+use crate::config::{Code, Compiler, Pointer, wire};
 use crate::context::{Context, Mode, Principal};
 use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
@@ -32,6 +32,7 @@ impl Auth {
         if wire.any_of.is_empty() {
             compiler
                 .error(&any_of_at, "`any_of` is empty: nobody could ever prove who they are")
+                .code(Code::NothingPasses)
                 .help("name an identity, or write `auth: off`");
         }
         let mut any_of: Vec<Arc<Identity>> = Vec::new();
@@ -41,14 +42,18 @@ impl Auth {
         if !wire.claims.is_empty() && !any_of.is_empty() && any_of.iter().all(|identity| !identity.has_claims()) {
             compiler
                 .error(&at.child_key("claims"), "none of the identities has claims")
+                .code(Code::CallerUnknown)
                 .help("API keys have scopes only");
         }
         for (name, _) in wire.claims.iter().filter(|(_, values)| values.0.is_empty()) {
-            compiler.error(&at.child_key("claims").child_key(name), "no value of this claim would ever permit a call");
+            compiler
+                .error(&at.child_key("claims").child_key(name), "no value of this claim would ever permit a call")
+                .code(Code::NothingPasses);
         }
         if wire.optional && !(wire.scopes.is_empty() && wire.claims.is_empty()) {
             compiler
                 .warning(
+                    Code::OptionalAuthWithScopes,
                     &at.child_key("optional"),
                     "whoever leaves out the credentials passes without the scopes and claims",
                 )

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
 use super::RouteScope;
 use crate::body::Body;
-use crate::config::{Compiler, Pointer, units, wire};
+use crate::config::{Code, Compiler, Pointer, units, wire};
 use crate::context::{Context, Mode, only};
 use crate::decision::{Decision, Outcome, Policy, Reason};
 
@@ -66,7 +66,8 @@ impl Cors {
     ) -> Option<Self> {
         let mode = super::mode(wire.mode)?;
         if wire.origins.is_empty() {
-            compiler.error(&at.child_key("origins"), "`origins` is empty: no origin could ever be allowed");
+            let message = "`origins` is empty: no origin could ever be allowed";
+            compiler.error(&at.child_key("origins"), message).code(Code::NothingPasses);
         }
         let origins_at = at.child_key("origins");
         let mut origins = Vec::new();
@@ -77,6 +78,7 @@ impl Cors {
         if wire.credentials && origins.contains(&OriginPattern::Any) {
             compiler
                 .error(at, "origin \"*\" together with `credentials: true` would let every site act as the user")
+                .code(Code::CorsWildcardCredentials)
                 .help("list the origins that may send credentials");
         }
         let mut methods = compiler.methods(&wire.methods, &at.child_key("methods"));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::RouteScope;
-use crate::config::{Compiler, Pointer, wire};
+use crate::config::{Code, Compiler, Pointer, wire};
 use crate::template::{Place, Template, Values, Variable};
 
 /// Compiled changes.
@@ -17,7 +17,7 @@ pub struct HeaderEdit {
 }
 
 /// Fields that belong to the connection, to the message's framing or to the gateway itself: nobody may set them by hand.
-pub(crate) const RESERVED: [&str; 17] = [
+pub(crate) const RESERVED: [&str; 19] = [
     "connection",
     "content-length",
     "forwarded",
@@ -34,6 +34,8 @@ pub(crate) const RESERVED: [&str; 17] = [
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-proto",
+    "x-portico-debug",
+    "x-portico-trace",
     "x-request-id",
 ];
 
@@ -99,7 +101,9 @@ fn templates(
         let at = at.child_key(name);
         let Some(name) = compiler.header_name(name, &at) else { continue };
         if RESERVED.contains(&name.as_str()) {
-            compiler.error(&at, format!("`{name}` is written by the gateway itself and cannot be set"));
+            compiler
+                .error(&at, format!("`{name}` is written by the gateway itself and cannot be set"))
+                .code(Code::ReservedName);
         }
         compiler.warn_of_literal_secret(name.as_str(), text, &at);
         compiled.extend(compiler.template(text, &at, scope).map(|template| (name, template)));

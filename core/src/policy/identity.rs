@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use subtle::ConstantTimeEq;
 
 use super::headers::RESERVED;
-use crate::config::{Compiler, Pointer, units, wire};
+use crate::config::{Code, Compiler, Pointer, units, wire};
 use crate::context::Principal;
 use crate::decision::{Policy, Reason};
 use crate::digest;
@@ -163,6 +163,7 @@ impl Jwt {
         if wire.algorithms.is_empty() {
             compiler
                 .error(&algorithms_at, "name the algorithms that are accepted")
+                .code(Code::NothingPasses)
                 .help("for example algorithms: [ES256]");
         }
         let symmetric = algorithms.iter().filter(|algorithm| algorithm.is_symmetric()).count();
@@ -172,37 +173,37 @@ impl Jwt {
                     &algorithms_at,
                     "HS256 and public-key algorithms cannot be mixed: a public key could pass as the secret",
                 )
+                .code(Code::AlgorithmConfusion)
                 .help("make two identities of it");
         }
         let keys = match (&wire.jwks, &wire.secret) {
             (Some(jwks), None) => {
                 if symmetric > 0 {
-                    compiler.error(&algorithms_at, "HS256 needs `secret`, not `jwks`");
+                    compiler.error(&algorithms_at, "HS256 needs `secret`, not `jwks`").code(Code::AlgorithmConfusion);
                 }
                 Self::public_keys(jwks, &at.child_key("jwks"), compiler).map(Keys::Static)
             }
             (None, Some(secret)) => {
                 if symmetric < algorithms.len() {
-                    compiler.error(&algorithms_at, "`secret` is for HS256; public-key algorithms need `jwks`");
-                }
-                let name = secret.strip_prefix("${secret.").and_then(|rest| rest.strip_suffix('}'));
-                let name = name.filter(|name| !name.is_empty());
-                if name.is_none() {
                     compiler
-                        .error(&at.child_key("secret"), "a secret is always a reference")
-                        .help("write ${secret.NAME} and give the platform a secret of that name");
+                        .error(&algorithms_at, "`secret` is for HS256; public-key algorithms need `jwks`")
+                        .code(Code::AlgorithmConfusion);
                 }
-                name.map(|name| Keys::Secret(name.into()))
+                compiler.secret(secret, &at.child_key("secret")).map(Keys::Secret)
             }
             (Some(_), Some(_)) | (None, None) => {
-                compiler.error(at, "exactly one of `jwks` and `secret` says which signatures are good");
+                compiler
+                    .error(at, "exactly one of `jwks` and `secret` says which signatures are good")
+                    .code(Code::ConflictingKeys);
                 None
             }
         };
-        for (key, accepted) in [("issuer", &wire.issuer), ("audience", &wire.audience)] {
+        for (key, code, accepted) in
+            [("issuer", Code::IssuerMissing, &wire.issuer), ("audience", Code::AudienceMissing, &wire.audience)]
+        {
             if accepted.0.is_empty() {
                 compiler
-                    .warning(at, format!("without `{key}` a token that was made for somebody else is accepted"))
+                    .warning(code, at, format!("without `{key}` a token that was made for somebody else is accepted"))
                     .help(format!("add `{key}`"));
             }
         }
@@ -230,18 +231,23 @@ impl Jwt {
         if let Some(text) = jwks.as_str() {
             compiler
                 .error(at, format!("the keys at {text:?} were not read; fetching them from a URL is not supported yet"))
+                .code(Code::Unsupported)
                 .help("save the issuer's key set beside the configuration and name the file: jwks: issuer-keys.json");
             return None;
         }
         match jwt::KeySet::parse(jwks) {
             Ok((keys, warnings)) => {
                 for warning in warnings {
-                    compiler.warning(at, warning.to_string());
+                    compiler.warning(Code::KeySkipped, at, warning.to_string());
                 }
                 Some(keys)
             }
             Err(error) => {
-                compiler.error(at, error.to_string());
+                let code = match error {
+                    jwt::KeyError::PrivateKey { .. } | jwt::KeyError::SharedSecret { .. } => Code::PrivateKey,
+                    _ => Code::InvalidValue,
+                };
+                compiler.error(at, error.to_string()).code(code);
                 None
             }
         }
@@ -307,17 +313,19 @@ impl ApiKey {
         let header_at = at.child_key("header");
         let header = compiler.header_name(header, &header_at)?;
         if RESERVED.contains(&header.as_str()) || header == COOKIE {
-            compiler.error(&header_at, format!("`{header}` has a meaning of its own and cannot carry a key"));
+            compiler
+                .error(&header_at, format!("`{header}` has a meaning of its own and cannot carry a key"))
+                .code(Code::ReservedName);
         }
         let keys_at = at.child_key("keys");
         let mut keys = BTreeMap::new();
         for (consumer, key) in &wire.keys {
             let at = keys_at.child_key(consumer);
             if consumer.is_empty() {
-                compiler.error(&at, "a consumer needs a name");
+                compiler.error(&at, "a consumer needs a name").code(Code::InvalidName);
             }
             if key.sha256.0.is_empty() {
-                compiler.error(&at.child_key("sha256"), "a consumer needs at least one key");
+                compiler.error(&at.child_key("sha256"), "a consumer needs at least one key").code(Code::NothingPasses);
             }
             let principal = Arc::new(Principal {
                 identity: Arc::clone(identity),
@@ -334,7 +342,9 @@ impl ApiKey {
                     continue;
                 };
                 if let Some(other) = keys.insert(hash, Arc::clone(&principal)) {
-                    compiler.error(&at, format!("`{}` has the same key", other.consumer));
+                    compiler
+                        .error(&at, format!("`{}` has the same key", other.consumer))
+                        .code(Code::DuplicateApiKey);
                 }
             }
         }

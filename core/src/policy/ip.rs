@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use crate::config::{Compiler, Pointer, wire};
+use crate::config::{Code, Compiler, Pointer, wire};
 use crate::context::{Context, Mode};
 use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
@@ -21,7 +21,10 @@ impl Ip {
     pub(crate) fn compile(wire: &wire::Ip, at: &Pointer, compiler: &mut Compiler<'_>) -> Option<Self> {
         let mode = super::mode(wire.mode)?;
         if wire.allow.is_empty() && wire.deny.is_empty() {
-            compiler.error(at, "address rules need `allow`, `deny` or both").help("to have none, write `ip: off`");
+            compiler
+                .error(at, "address rules need `allow`, `deny` or both")
+                .code(Code::NoEffect)
+                .help("to have none, write `ip: off`");
         }
         let allow = compiler.nets(&wire.allow, &at.child_key("allow"));
         let deny = compiler.nets(&wire.deny, &at.child_key("deny"));

@@ -2,11 +2,13 @@
 //! response. Their order is fixed in [`Gateway::handle`](crate::Gateway::handle).
 
 pub mod auth;
+pub mod body_edit;
 pub mod body_limit;
 pub mod cors;
 pub mod headers;
 pub mod identity;
 pub mod ip;
+pub mod json_edit;
 pub mod rate_limit;
 pub mod security_headers;
 pub mod transform;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::RouteScope;
-use crate::config::{Compiler, Pointer, units, wire};
+use crate::config::{Code, Compiler, Pointer, units, wire};
 use crate::context::{Context, Mode, header_value};
 use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
@@ -71,11 +71,13 @@ impl RateLimit {
                     &at.child_key("cost"),
                     format!("one request costs {} of a bucket of {burst}: none could ever pass", wire.cost),
                 )
+                .code(Code::NothingPasses)
                 .help("raise `burst` or lower `cost`");
         }
         if wire.cost == 0 {
             compiler
                 .error(&at.child_key("cost"), "a request that costs nothing is not limited")
+                .code(Code::NoEffect)
                 .help("write `rate_limit: off`");
         }
         let needs = match &wire.by {
@@ -90,6 +92,7 @@ impl RateLimit {
                     &at.child_key("by"),
                     format!("`{needs}` needs a caller who is known, and `{}` authenticates nobody", scope.name),
                 )
+                .code(Code::CallerUnknown)
                 .help(help);
         }
         let by_at = at.child_key("by");

@@ -41,9 +41,14 @@ impl SecurityHeaders {
         Some(Self { fields, hsts, mode })
     }
 
+    /// Whether they are sent: the policy does not only observe.
+    pub(crate) fn are_sent(&self) -> bool {
+        self.mode == Mode::Enforce
+    }
+
     /// Step 15 of a request's life.
     pub fn apply(&self, headers: &mut HeaderMap, secure: bool) {
-        if self.mode == Mode::Observe {
+        if !self.are_sent() {
             return;
         }
         for (name, value) in &self.fields {

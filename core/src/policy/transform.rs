@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, Response};
 
 use super::RouteScope;
+use super::body_edit::BodyEdit;
 use super::headers::HeaderEdit;
-use crate::config::{Compiler, Pointer, wire};
+use crate::body::Body;
+use crate::config::{Code, Compiler, Pointer, wire};
 use crate::context::{Context, Mode, RequestValues};
 use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
@@ -58,7 +61,7 @@ impl RequestTransform {
             let template = compiler.template(text, &at, scope)?;
             let plain = route::is_canonical(&template.sample(), route::Ambiguities::NONE);
             if !plain && text.starts_with('/') && !text.contains(['?', '#']) {
-                let finding = compiler.error(&at, "no request could be sent to this path");
+                let finding = compiler.error(&at, "no request could be sent to this path").code(Code::NothingPasses);
                 match text.contains('{') && !text.contains("${") {
                     true => finding.help("values are written ${path.NAME}"),
                     false => finding
@@ -175,6 +178,7 @@ impl QueryEdit {
 #[derive(Debug)]
 pub struct ResponseTransform {
     headers: HeaderEdit,
+    json: Option<BodyEdit>,
     mode: Mode,
 }
 
@@ -187,7 +191,8 @@ impl ResponseTransform {
     ) -> Option<Self> {
         let mode = super::mode(wire.mode)?;
         let headers = HeaderEdit::compile(&wire.headers, &at.child_key("headers"), scope, compiler);
-        Some(Self { headers, mode })
+        let json = wire.json.as_ref().and_then(|json| BodyEdit::compile(json, &at.child_key("json"), compiler));
+        Some(Self { headers, json, mode })
     }
 
     /// Whether it writes something that came in a request header.
@@ -195,19 +200,31 @@ impl ResponseTransform {
         self.headers.variables().any(Variable::is_header)
     }
 
-    /// Step 13 of a request's life.
-    pub fn apply<P: Platform>(
+    /// How it reads bodies, if it does.
+    pub fn body(&self) -> Option<&BodyEdit> {
+        self.json.as_ref().filter(|_| self.mode == Mode::Enforce)
+    }
+
+    /// Step 13 of a request's life. `timeout`: how long to wait for a body that has to be read.
+    pub async fn apply<P: Platform>(
         &self,
         platform: &P,
         context: &mut Context<'_>,
-        headers: &mut HeaderMap,
-    ) -> Result<(), Refusal> {
-        if self.mode == Mode::Enforce
-            && let Err(missing) = self.headers.apply(headers, &RequestValues { context: &*context, platform })
-        {
-            return Err(context.refused(missing.refusal(Policy::Response)));
+        response: Response<Body<P::Stream>>,
+        timeout: Duration,
+    ) -> Result<Response<Body<P::Stream>>, Refusal> {
+        let edited = match self.body() {
+            Some(edit) => edit.apply(platform, &context.method, response, timeout).await,
+            None => Ok(response),
+        };
+        let mut response = edited.map_err(|reason| context.refused(Refusal::new(Policy::Response, reason)))?;
+        if self.mode == Mode::Enforce {
+            let values = RequestValues { context: &*context, platform };
+            if let Err(missing) = self.headers.apply(response.headers_mut(), &values) {
+                return Err(context.refused(missing.refusal(Policy::Response)));
+            }
         }
         context.allow(Policy::Response, Reason::Transformed, "");
-        Ok(())
+        Ok(response)
     }
 }

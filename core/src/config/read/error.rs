@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Expected, Unexpected};
 
 use super::words;
-use crate::config::{Finding, Part, Pointer, Segment, Severity};
+use crate::config::{Code, Finding, Part, Pointer, Segment, Severity};
 
 /// A complaint. Boxed, because every value that is read returns room for one.
 #[derive(Debug)]
@@ -78,15 +78,18 @@ impl Error {
 
 /// Puts it in the words of whoever wrote the document.
 pub(super) fn finding(what: What, part: Part, pointer: Pointer) -> Finding {
-    let (message, help) = match what {
-        What::UnknownKey { key, known } => (format!("unknown key {key:?}"), words::did_you_mean(&key, known)),
-        What::UnknownValue { value, known } => words::unknown_value(&value, known),
-        What::MissingKey(key) => (format!("missing key `{key}`"), None),
-        What::Wrong { message, help } => (message, help),
-        What::WrongLength(message) | What::Said(message) => (message, None),
-        What::NoStandIn => ("this cannot be read".to_owned(), None),
+    let (code, (message, help)) = match what {
+        What::UnknownKey { key, known } => {
+            (Code::UnknownKey, (format!("unknown key {key:?}"), words::did_you_mean(&key, known)))
+        }
+        What::UnknownValue { value, known } => (Code::UnknownValue, words::unknown_value(&value, known)),
+        What::MissingKey(key) => (Code::MissingKey, (format!("missing key `{key}`"), None)),
+        What::Wrong { message, help } => (Code::WrongType, (message, help)),
+        What::WrongLength(message) => (Code::WrongType, (message, None)),
+        What::Said(message) => (Code::InvalidValue, (message, None)),
+        What::NoStandIn => (Code::InvalidValue, ("this cannot be read".to_owned(), None)),
     };
-    Finding { severity: Severity::Error, pointer, part, message, help }
+    Finding { severity: Severity::Error, code, pointer, part, message, help }
 }
 
 impl serde::de::Error for Error {

@@ -1,0 +1,279 @@
+//! Which place of the configuration decided: from a decision back to what somebody wrote. Nothing here is on a request's way;
+//! it is asked afterwards, by `explain`, `test` and traces.
+
+use std::sync::Arc;
+
+use super::{Pointer, outline};
+use crate::decision::{Decision, Policy, Reason};
+use crate::policy::identity::Identity;
+
+/// Where a route and what it takes over from elsewhere are written.
+#[derive(Debug)]
+pub(crate) struct Places {
+    at: Pointer,
+    /// The policies that can decide, with the route's own place or that of the defaults.
+    policies: Vec<(Policy, Pointer)>,
+    /// `upstream`, `respond` or `redirect`.
+    action: Pointer,
+    upstream: Option<Pointer>,
+    /// The one identity that takes tokens, if there is just one: then it is the one that decided.
+    jwt: Option<Pointer>,
+    /// The one identity that takes API keys, likewise.
+    api_key: Option<Pointer>,
+}
+
+/// What of the configuration is behind a decision.
+#[derive(Debug, Clone, Copy)]
+enum By {
+    /// Nothing: it would be decided like this whatever is written.
+    Nothing,
+    /// The routes, all of them together.
+    Routes,
+    /// The step's policy.
+    Policy,
+    /// One key of the step's policy.
+    Key(&'static str),
+    /// One key of the route's upstream.
+    Upstream(&'static str),
+    /// The identity that takes tokens.
+    Jwt,
+    /// One key of it.
+    JwtKey(&'static str),
+    /// One key of the identity that takes API keys.
+    ApiKey(&'static str),
+}
+
+const CONFIGURABLE: [Policy; 7] =
+    [Policy::Cors, Policy::Ip, Policy::BodyLimit, Policy::RateLimit, Policy::Auth, Policy::Request, Policy::Response];
+
+impl Places {
+    /// The places of a route whose callers prove themselves with `identities`.
+    pub(crate) fn new(route: &outline::Route, identities: &[Option<Arc<Identity>>]) -> Self {
+        let wire = &route.wire;
+        let action = match (&wire.respond, &wire.redirect) {
+            (Some(_), _) => "respond",
+            (None, Some(_)) => "redirect",
+            (None, None) => "upstream",
+        };
+        let only = |tokens: bool| {
+            let mut such = identities.iter().flatten().filter(|identity| identity.has_claims() == tokens);
+            let at = Pointer::root().child_key("identities").child_key(such.next()?.name());
+            such.next().is_none().then(|| at.child_key(if tokens { "jwt" } else { "api_key" }))
+        };
+        Self {
+            at: route.at.clone(),
+            policies: CONFIGURABLE.iter().map(|policy| (*policy, route.policy_at(policy.as_str()))).collect(),
+            action: route.at.child_key(action),
+            upstream: wire.upstream.as_ref().map(|name| Pointer::root().child_key("upstreams").child_key(name)),
+            jwt: only(true),
+            api_key: only(false),
+        }
+    }
+
+    /// The place that decided.
+    pub(crate) fn of(&self, decision: &Decision) -> Pointer {
+        let policy = || self.policy(decision.policy);
+        let below = |at: &Option<Pointer>, key| at.as_ref().map_or_else(policy, |at| at.child_key(key));
+        match By::of(decision) {
+            By::Nothing => Pointer::root(),
+            By::Routes => routes(),
+            By::Policy => policy(),
+            By::Key(key) => policy().child_key(key),
+            By::Upstream(key) => below(&self.upstream, key),
+            By::Jwt => self.jwt.clone().unwrap_or_else(policy),
+            By::JwtKey(key) => below(&self.jwt, key),
+            By::ApiKey(key) => below(&self.api_key, key),
+        }
+    }
+
+    /// Where a step is configured.
+    pub(crate) fn policy(&self, policy: Policy) -> Pointer {
+        match policy {
+            Policy::Path | Policy::Route => self.at.child_key("match"),
+            Policy::Forward => self.action.clone(),
+            _ => self.policies.iter().find(|(of, _)| *of == policy).map_or_else(Pointer::root, |(_, at)| at.clone()),
+        }
+    }
+}
+
+/// The place that decided about a request that no route serves: of the policies, only the CORS of the defaults applies to it.
+pub(crate) fn without_route(decision: &Decision) -> Pointer {
+    let cors = || Pointer::root().child_key("defaults").child_key("cors");
+    match (By::of(decision), decision.policy) {
+        (By::Routes, _) => routes(),
+        (By::Policy, Policy::Cors) => cors(),
+        (By::Key(key), Policy::Cors) => cors().child_key(key),
+        _ => Pointer::root(),
+    }
+}
+
+fn routes() -> Pointer {
+    Pointer::root().child_key("routes")
+}
+
+impl By {
+    /// Every reason, so that a new one asks where it is decided.
+    fn of(decision: &Decision) -> Self {
+        match decision.reason {
+            Reason::RequestMalformed
+            | Reason::PathMalformed
+            | Reason::HostMissing
+            | Reason::HeadersTooLarge
+            | Reason::ClientTimeout
+            | Reason::ClientGone
+            | Reason::InternalError => Self::Nothing,
+
+            Reason::NoRoute | Reason::MethodNotAllowed => Self::Routes,
+            Reason::PathAmbiguous => Self::Key("ambiguous_path"),
+            Reason::OriginAllowed | Reason::OriginRefused => Self::Key("origins"),
+            Reason::ScopeMissing => Self::Key("scopes"),
+            Reason::ClaimRefused => Self::Key("claims"),
+            Reason::Anonymous => Self::Key("optional"),
+            Reason::StoreUnavailable => Self::Key("on_error"),
+            Reason::ResponseTooLarge | Reason::ResponseUnreadable => Self::Key("json"),
+
+            Reason::RouteMatched
+            | Reason::PreflightAllowed
+            | Reason::PreflightRefused
+            | Reason::AddressAllowed
+            | Reason::AddressDenied
+            | Reason::BodyWithinLimit
+            | Reason::BodyTooLarge
+            | Reason::WithinRateLimit
+            | Reason::RateLimited
+            | Reason::KeyValid
+            | Reason::TokenValid
+            | Reason::CredentialsMissing
+            | Reason::CredentialsAmbiguous
+            | Reason::Transformed
+            | Reason::Forwarded
+            | Reason::Responded
+            | Reason::Redirected => Self::Policy,
+
+            Reason::KeyUnknown => Self::ApiKey("keys"),
+            Reason::TokenMalformed
+            | Reason::TokenTooLarge
+            | Reason::TokenCritical
+            | Reason::TokenClaim
+            | Reason::TokenUnknownKey
+            | Reason::TokenSignature
+            | Reason::TokenExpired
+            | Reason::TokenNotYetValid => Self::Jwt,
+            Reason::TokenAlgorithm => Self::JwtKey("algorithms"),
+            Reason::TokenIssuer => Self::JwtKey("issuer"),
+            Reason::TokenAudience => Self::JwtKey("audience"),
+            Reason::TokenType => Self::JwtKey("typ"),
+
+            // of a transform only the path's template refuses for want of a value
+            Reason::TemplateValueMissing | Reason::TemplateValueUnsafe => match decision.policy {
+                Policy::Request => Self::Key("path"),
+                _ => Self::Policy,
+            },
+            Reason::SecretMissing => match decision.policy {
+                Policy::Auth => Self::JwtKey("secret"),
+                _ => Self::Policy,
+            },
+
+            Reason::UpstreamUnreachable | Reason::UpstreamBroken => Self::Upstream("targets"),
+            Reason::UpstreamTimeout => Self::Upstream("timeout"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::config::compile;
+    use crate::decision::{Decision, Outcome, Policy, Reason};
+
+    /// A decision of each kind, and the place behind it on a route.
+    fn places(route: Option<&str>, decisions: &[(Policy, Reason, &str)]) {
+        let jwt = json!({ "jwt": { "secret": "${secret.S}", "algorithms": ["HS256"] } });
+        let document = json!({
+            "portico": 1,
+            "name": "places",
+            "upstreams": { "orders": { "targets": [{ "url": "http://orders.internal" }] } },
+            "identities": { "users": jwt, "staff": jwt, "partners": { "api_key": { "keys": {} } } },
+            "defaults": { "cors": { "origins": ["https://a.example"] }, "auth": { "any_of": ["users", "partners"] } },
+            "routes": [
+                { "name": "plain", "match": { "path": "/plain" }, "respond": {} },
+                {
+                    "name": "orders", "match": { "path": "/orders" }, "upstream": "orders",
+                    "policies": { "auth": { "any_of": ["users", "staff"] }, "request": { "path": "/v1" } },
+                },
+                { "name": "old", "match": { "path": "/old" }, "redirect": { "to": "/orders" } },
+            ],
+        });
+        let (gateway, _) = compile(&document).unwrap();
+        for (policy, reason, place) in decisions {
+            let decision = Decision { policy: *policy, outcome: Outcome::Deny, reason: *reason, detail: "".into() };
+            assert_eq!(gateway.place(route, &decision).to_string(), *place, "{policy} {reason} on {route:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_route_says_itself_is_on_the_route() {
+        places(
+            Some("orders"),
+            &[
+                (Policy::Path, Reason::PathAmbiguous, "routes[1].match.ambiguous_path"),
+                (Policy::Route, Reason::RouteMatched, "routes[1].match"),
+                (Policy::Auth, Reason::CredentialsMissing, "routes[1].policies.auth"),
+                (Policy::Auth, Reason::ScopeMissing, "routes[1].policies.auth.scopes"),
+                (Policy::Auth, Reason::ClaimRefused, "routes[1].policies.auth.claims"),
+                (Policy::Request, Reason::Transformed, "routes[1].policies.request"),
+                (Policy::Request, Reason::TemplateValueMissing, "routes[1].policies.request.path"),
+                (Policy::Request, Reason::SecretMissing, "routes[1].policies.request"),
+                (Policy::Forward, Reason::Forwarded, "routes[1].upstream"),
+                (Policy::Forward, Reason::UpstreamTimeout, "upstreams.orders.timeout"),
+                (Policy::Forward, Reason::UpstreamUnreachable, "upstreams.orders.targets"),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_it_takes_over_is_in_the_defaults() {
+        places(
+            Some("plain"),
+            &[
+                (Policy::Cors, Reason::OriginRefused, "defaults.cors.origins"),
+                (Policy::Cors, Reason::PreflightRefused, "defaults.cors"),
+                (Policy::Auth, Reason::TokenValid, "defaults.auth"),
+                (Policy::Forward, Reason::Responded, "routes[0].respond"),
+                (Policy::Forward, Reason::SecretMissing, "routes[0].respond"),
+            ],
+        );
+        places(Some("old"), &[(Policy::Forward, Reason::Redirected, "routes[2].redirect")]);
+    }
+
+    #[test]
+    fn an_identity_decided_when_there_is_no_other_of_its_kind() {
+        places(
+            Some("plain"),
+            &[
+                (Policy::Auth, Reason::TokenIssuer, "identities.users.jwt.issuer"),
+                (Policy::Auth, Reason::TokenExpired, "identities.users.jwt"),
+                (Policy::Auth, Reason::SecretMissing, "identities.users.jwt.secret"),
+                (Policy::Auth, Reason::KeyUnknown, "identities.partners.api_key.keys"),
+            ],
+        );
+        places(Some("orders"), &[(Policy::Auth, Reason::TokenIssuer, "routes[1].policies.auth")]);
+    }
+
+    #[test]
+    fn without_a_route_little_is_configured() {
+        places(
+            None,
+            &[
+                (Policy::Route, Reason::NoRoute, "routes"),
+                (Policy::Route, Reason::MethodNotAllowed, "routes"),
+                (Policy::Path, Reason::PathMalformed, ""),
+                (Policy::Path, Reason::PathAmbiguous, ""),
+                (Policy::Cors, Reason::OriginAllowed, "defaults.cors.origins"),
+                (Policy::Forward, Reason::ClientGone, ""),
+            ],
+        );
+        places(Some("unknown"), &[(Policy::Auth, Reason::TokenValid, "")]);
+    }
+}

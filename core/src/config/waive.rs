@@ -1,0 +1,85 @@
+//! `waive`: findings that somebody has looked at and accepts, with the reason. Whoever serves requests only sees to it that
+//! waivers make sense; `portico check` acts on them.
+
+use super::compile::suggestion;
+use super::outline::Outline;
+use super::{Code, Compiler, Pointer, wire};
+
+/// One entry of a `waive`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiver<'o> {
+    /// What is found here or below is waived.
+    pub scope: Pointer,
+    /// Where the waiver itself is written.
+    pub at: Pointer,
+    /// The code, as written.
+    pub code: &'o str,
+    /// Why the finding is accepted.
+    pub reason: &'o str,
+}
+
+impl Outline {
+    /// All waivers: of the gateway, of its upstreams, identities and routes.
+    pub fn waivers(&self) -> Vec<Waiver<'_>> {
+        let root = Pointer::root();
+        let mut waivers = Vec::new();
+        collect(&self.gateway.waive, &root, &root, &mut waivers);
+        let upstreams_at = root.child_key("upstreams");
+        for (name, upstream) in &self.upstreams {
+            let at = upstreams_at.child_key(name);
+            collect(upstream.iter().flat_map(|upstream| &upstream.waive), &at, &at, &mut waivers);
+        }
+        let identities_at = root.child_key("identities");
+        for (name, identity) in &self.identities {
+            let scope = identities_at.child_key(name);
+            let (kind, waive) = match identity {
+                Some(wire::Identity::Jwt(jwt)) => ("jwt", &jwt.waive),
+                Some(wire::Identity::ApiKey(api_key)) => ("api_key", &api_key.waive),
+                None => continue,
+            };
+            collect(waive, &scope, &scope.child_key(kind), &mut waivers);
+        }
+        for route in &self.routes {
+            collect(&route.wire.waive, &route.at, &route.at, &mut waivers);
+        }
+        waivers
+    }
+}
+
+fn collect<'o>(
+    waive: impl IntoIterator<Item = (&'o String, &'o String)>,
+    scope: &Pointer,
+    within: &Pointer,
+    waivers: &mut Vec<Waiver<'o>>,
+) {
+    let waive_at = within.child_key("waive");
+    let waiver = |(code, reason): (&'o String, &'o String)| {
+        let at = waive_at.child_key(code);
+        Waiver { scope: scope.clone(), at, code, reason }
+    };
+    waivers.extend(waive.into_iter().map(waiver));
+}
+
+/// Reports the waivers that could never waive anything, and those without a reason.
+pub(super) fn check(outline: &Outline, compiler: &mut Compiler<'_>) {
+    let waivable: Vec<_> = Code::ALL.iter().filter(|code| code.is_waivable()).map(|code| code.as_str()).collect();
+    for waiver in outline.waivers() {
+        if !waivable.contains(&waiver.code) {
+            let (message, help) = match waiver.code.parse::<Code>() {
+                Ok(Code::WaiverUnused) => ("`waiver_unused` cannot be waived".to_owned(), "remove the waiver instead".to_owned()),
+                Ok(code) => (format!("`{code}` is an error, and errors cannot be waived"), "mend it instead".to_owned()),
+                Err(_) => {
+                    let help = suggestion(waiver.code, waivable.iter().copied(), "codes");
+                    (format!("there is no finding `{}`", waiver.code), help)
+                }
+            };
+            compiler.error(&waiver.at, message).code(Code::WaiverInvalid).help(help).on_key();
+        }
+        if waiver.reason.trim().is_empty() {
+            compiler
+                .error(&waiver.at, "a waiver without a reason")
+                .code(Code::WaiverInvalid)
+                .help("say why this is acceptable here, for whoever reads it next year");
+        }
+    }
+}

@@ -1,0 +1,472 @@
+//! A request explained: every step of its life in their fixed order, with what was decided there, why, and which place of the
+//! configuration is behind it. What `portico explain` prints and `X-Portico-Trace` carries.
+
+use std::fmt::Write as _;
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use crate::after::Record;
+use crate::config::Pointer;
+use crate::decision::{Decision, Outcome, Policy, Reason};
+use crate::gateway::{Gateway, Route};
+use crate::policy::Policies;
+use crate::policy::rate_limit::RateLimit;
+use crate::policy::security_headers::SecurityHeaders;
+
+/// What became of a request, from its [`Record`]. No values of header fields are in it, and no secrets.
+#[derive(Debug, Clone, Serialize)]
+pub struct Explanation<'a> {
+    /// The gateway's name.
+    pub gateway: &'a str,
+    /// The hash of its configuration, in hex.
+    pub config: String,
+    /// What was found out about the request before anything was decided.
+    pub request: Facts<'a>,
+    /// The route that served it.
+    pub route: Option<&'a str>,
+    /// Who was authenticated.
+    pub caller: Option<Caller<'a>>,
+    /// The upstream and target that were asked.
+    pub upstream: Option<&'a str>,
+    /// The response's status.
+    pub status: u16,
+    /// All steps, in their order, whether or not they had anything to do.
+    pub steps: Vec<Step<'a>>,
+}
+
+/// What is found out about every request.
+#[derive(Debug, Clone, Serialize)]
+pub struct Facts<'a> {
+    /// The request's id.
+    pub id: &'a str,
+    /// Whether it came with the request.
+    pub id_kept: bool,
+    /// The trace it belongs to, in hex.
+    pub trace_id: String,
+    /// Whether that came with the request.
+    pub trace_continued: bool,
+    /// The method.
+    pub method: &'a str,
+    /// The path as it came.
+    pub path: &'a str,
+    /// The one it was matched by, if that is another.
+    pub canonical_path: Option<&'a str>,
+    /// The client's address.
+    pub client: String,
+    /// Who says so: `peer`, or `x-forwarded-for` when trusted proxies do.
+    pub client_from: &'static str,
+}
+
+/// Who called.
+#[derive(Debug, Clone, Serialize)]
+pub struct Caller<'a> {
+    /// The identity that was proven.
+    pub identity: &'a str,
+    /// Whose it is.
+    pub consumer: &'a str,
+}
+
+/// One step of a request's life.
+#[derive(Debug, Clone, Serialize)]
+pub struct Step<'a> {
+    /// Which one.
+    #[serde(serialize_with = "stage")]
+    pub step: Stage,
+    /// What happened there: an [`Outcome`], or why there is none.
+    #[serde(serialize_with = "happened")]
+    pub outcome: Happened,
+    /// The reason code of a decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// Particulars of a decision; empty when the reason says it all.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub detail: &'a str,
+    /// The place in the configuration behind a decision; the root when nothing that is configured decided.
+    #[serde(serialize_with = "place", skip_serializing_if = "Pointer::is_root")]
+    pub place: Pointer,
+}
+
+/// The steps of a request's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// One that decides.
+    Policy(Policy),
+    /// Id, trace and client address are found out.
+    Identify,
+    /// Security headers are added to the response.
+    SecurityHeaders,
+    /// The access log is written.
+    After,
+}
+
+impl Stage {
+    /// The name, for a policy as everywhere else.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Policy(policy) => policy.as_str(),
+            Self::Identify => "identify",
+            Self::SecurityHeaders => "security_headers",
+            Self::After => "after",
+        }
+    }
+}
+
+/// What happened at a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happened {
+    /// Something was decided.
+    Decided(Outcome),
+    /// What had to be done was done.
+    Done,
+    /// It is configured, and this request gave it nothing to do (a policy for cross-origin requests, and this is none).
+    NotApplicable,
+    /// The route has no such policy.
+    NotConfigured,
+    /// The request ended before.
+    NotReached,
+}
+
+impl Happened {
+    /// The name in a trace.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Decided(outcome) => outcome.as_str(),
+            Self::Done => "done",
+            Self::NotApplicable => "not_applicable",
+            Self::NotConfigured => "not_configured",
+            Self::NotReached => "not_reached",
+        }
+    }
+}
+
+impl<'a> Explanation<'a> {
+    /// Explains a request that `gateway` has served.
+    pub fn new(gateway: &'a Gateway, record: &'a Record) -> Self {
+        let name = record.route.as_deref();
+        let route = gateway.routes().iter().find(|route| Some(&*route.name) == name);
+        let stages = stages(route).into_iter();
+        Self {
+            gateway: gateway.name(),
+            config: record.config.to_string(),
+            request: Facts::new(record),
+            route: name,
+            caller: record
+                .principal
+                .as_ref()
+                .map(|principal| Caller { identity: &principal.identity, consumer: &principal.consumer }),
+            upstream: record.upstream.as_deref(),
+            status: record.status.as_u16(),
+            steps: stages.flat_map(|stage| steps(stage, gateway, route, record)).collect(),
+        }
+    }
+
+    /// As JSON in visible ASCII and spaces, at most `max` bytes long for any `max` from 5 KiB: if need be its texts are cut
+    /// off and end in `…`, and it has a member `shortened`.
+    pub fn to_ascii(&self, max: usize) -> String {
+        let fits = |text: &String| text.len() <= max;
+        // written as it is, its members are in their order here; in a `Value` that depends on serde_json's features
+        let whole = serde_json::to_string(self).map(|json| ascii(&json)).unwrap_or_default();
+        Some(whole)
+            .filter(fits)
+            .or_else(|| Some(self.shortened(400)).filter(fits))
+            .unwrap_or_else(|| self.shortened(64))
+    }
+
+    fn shortened(&self, cap: usize) -> String {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        shorten(&mut value, cap);
+        value["shortened"] = Value::Bool(true);
+        ascii(&value.to_string())
+    }
+}
+
+impl<'a> Facts<'a> {
+    fn new(record: &'a Record) -> Self {
+        Self {
+            id: record.id.as_str(),
+            id_kept: record.id.is_kept(),
+            trace_id: format!("{:032x}", record.trace.trace_id),
+            trace_continued: record.trace.continued,
+            method: record.method.as_str(),
+            path: record.uri.path(),
+            canonical_path: record.canonical.as_deref(),
+            client: record.client.to_string(),
+            client_from: if record.client == record.peer { "peer" } else { "x-forwarded-for" },
+        }
+    }
+}
+
+/// The order is that of `Gateway::handle`.
+fn stages(route: Option<&Route>) -> [Stage; 13] {
+    let limit = route.and_then(|route| route.policies.rate_limit.as_ref());
+    let (before, after) = match limit.is_some_and(RateLimit::needs_identity) {
+        true => (Policy::Auth, Policy::RateLimit),
+        false => (Policy::RateLimit, Policy::Auth),
+    };
+    [
+        Stage::Policy(Policy::Path),
+        Stage::Identify,
+        Stage::Policy(Policy::Route),
+        Stage::Policy(Policy::Cors),
+        Stage::Policy(Policy::Ip),
+        Stage::Policy(Policy::BodyLimit),
+        Stage::Policy(before),
+        Stage::Policy(after),
+        Stage::Policy(Policy::Request),
+        Stage::Policy(Policy::Forward),
+        Stage::Policy(Policy::Response),
+        Stage::SecurityHeaders,
+        Stage::After,
+    ]
+}
+
+/// What was decided at a stage, or why nothing was.
+fn steps<'a>(stage: Stage, gateway: &Gateway, route: Option<&Route>, record: &'a Record) -> Vec<Step<'a>> {
+    let here = |decision: &&Decision| Stage::Policy(decision.policy) == stage;
+    let decided = |decision: &'a Decision| Step {
+        step: stage,
+        outcome: Happened::Decided(decision.outcome),
+        reason: Some(decision.reason.code()),
+        detail: &decision.detail,
+        place: gateway.place(record.route.as_deref(), decision),
+    };
+    let steps: Vec<_> = record.decisions.iter().filter(here).map(decided).collect();
+    if !steps.is_empty() {
+        return steps;
+    }
+    let outcome = undecided(stage, route, record);
+    vec![Step { step: stage, outcome, reason: None, detail: "", place: Pointer::root() }]
+}
+
+fn undecided(stage: Stage, route: Option<&Route>, record: &Record) -> Happened {
+    let matched = record.decisions.iter().any(|decision| decision.reason == Reason::RouteMatched);
+    let policies = route.map(|route| &route.policies);
+    let configured = |is: fn(&Policies) -> bool| policies.is_none_or(is);
+    let (configured, reached) = match stage {
+        Stage::Policy(Policy::Path) | Stage::Identify | Stage::After => return Happened::Done,
+        Stage::SecurityHeaders => {
+            let sent = policies.and_then(|policies| policies.security_headers.as_ref()).map(SecurityHeaders::are_sent);
+            match sent {
+                Some(true) => return Happened::Done,
+                Some(false) => (true, true),
+                None => (policies.is_none(), false),
+            }
+        }
+        // a request without an origin leaves it nothing to decide
+        Stage::Policy(Policy::Cors) => (configured(|policies| policies.cors.is_some()), matched),
+        Stage::Policy(Policy::Route | Policy::Forward) => (true, false),
+        Stage::Policy(Policy::Ip) => (configured(|policies| policies.ip.is_some()), false),
+        Stage::Policy(Policy::BodyLimit) => (configured(|policies| policies.body_limit.is_some()), false),
+        Stage::Policy(Policy::RateLimit) => (configured(|policies| policies.rate_limit.is_some()), false),
+        Stage::Policy(Policy::Auth) => (configured(|policies| policies.auth.is_some()), false),
+        Stage::Policy(Policy::Request) => (configured(|policies| policies.request.is_some()), false),
+        Stage::Policy(Policy::Response) => (configured(|policies| policies.response.is_some()), false),
+    };
+    match (configured, reached) {
+        (false, _) => Happened::NotConfigured,
+        (true, true) => Happened::NotApplicable,
+        (true, false) => Happened::NotReached,
+    }
+}
+
+/// JSON in visible ASCII and spaces: what else there is stands in texts, where JSON can escape it.
+fn ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for char in json.chars() {
+        match char {
+            ' '..='~' => text.push(char),
+            _ => {
+                for unit in char.encode_utf16(&mut [0; 2]) {
+                    // writing to a String does not fail
+                    _ = write!(text, "\\u{unit:04x}");
+                }
+            }
+        }
+    }
+    text
+}
+
+/// Cuts texts off after `cap` bytes of what [`ascii`] writes for them.
+fn shorten(value: &mut Value, cap: usize) {
+    match value {
+        Value::String(text) => {
+            let mut length = 0;
+            let over = |char: char| {
+                length += ascii(&Value::from(String::from(char)).to_string()).len() - 2;
+                length > cap
+            };
+            if let Some(cut) = text.find(over) {
+                text.truncate(cut);
+                text.push('…');
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| shorten(item, cap)),
+        Value::Object(members) => members.values_mut().for_each(|member| shorten(member, cap)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn stage<S: Serializer>(stage: &Stage, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(stage.as_str())
+}
+
+fn happened<S: Serializer>(happened: &Happened, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(happened.as_str())
+}
+
+fn place<S: Serializer>(place: &Pointer, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue, Request};
+    use serde_json::json;
+
+    use super::*;
+    use crate::body::Body;
+    use crate::config::compile;
+    use crate::sim::{Sim, block_on};
+
+    fn gateway() -> Gateway {
+        let document = json!({
+            "portico": 1,
+            "name": "explained",
+            "trusted_proxies": ["192.0.2.0/24"],
+            "upstreams": { "orders": { "targets": [{ "url": "http://orders.internal" }] } },
+            "identities": { "partners": { "api_key": { "keys": {
+                // the SHA-256 of "k"
+                "acme": { "sha256": "8254c329a92850f6d539dd376f4816ee2764517da5e0235514af433164480d7a" },
+            } } } },
+            "defaults": { "cors": { "origins": ["https://a.example"] }, "security_headers": {} },
+            "routes": [
+                {
+                    "name": "orders", "match": { "path": "/orders/{*rest}" }, "upstream": "orders",
+                    "policies": {
+                        "auth": { "any_of": ["partners"] },
+                        "rate_limit": { "limit": 1, "per": "1m", "by": "consumer" },
+                    },
+                },
+                { "name": "plain", "match": { "path": "/plain", "methods": ["GET"] }, "respond": {}, "policies": {
+                    "cors": "off", "rate_limit": { "limit": 1, "per": "1m" },
+                } },
+            ],
+        });
+        compile(&document).unwrap().0
+    }
+
+    fn record(gateway: &Gateway, path: &str, headers: &[(&'static str, &str)]) -> Record {
+        let sim = Sim::new(1);
+        sim.upstream("orders.internal", |_| http::Response::new(Body::Empty));
+        let mut request = Request::get(path).body(Body::Empty).unwrap();
+        request.headers_mut().insert("host", HeaderValue::from_static("gateway.test"));
+        for (name, value) in headers {
+            request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        }
+        block_on(gateway.handle(&sim, &Sim::peer(), request)).1.record
+    }
+
+    /// The steps as `step outcome place`.
+    fn told(path: &str, headers: &[(&'static str, &str)]) -> Vec<String> {
+        let gateway = gateway();
+        let record = record(&gateway, path, headers);
+        let line = |step: &Step<'_>| format!("{} {} {}", step.step.as_str(), step.outcome.as_str(), step.place);
+        Explanation::new(&gateway, &record).steps.iter().map(|step| line(step).trim_end().to_owned()).collect()
+    }
+
+    #[test]
+    fn every_step_is_told_in_its_order() {
+        assert_eq!(
+            told("/orders/7", &[("x-api-key", "k")]),
+            [
+                "path done",
+                "identify done",
+                "route allow routes[0].match",
+                "cors not_applicable",
+                "ip not_configured",
+                "body_limit not_configured",
+                "auth allow routes[0].policies.auth",
+                "rate_limit allow routes[0].policies.rate_limit",
+                "request not_configured",
+                "forward allow routes[0].upstream",
+                "response not_configured",
+                "security_headers done",
+                "after done",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_refusal_kept_from_happening_was_not_reached() {
+        let steps = told("/orders/7", &[]);
+        assert_eq!(
+            steps[6..10],
+            [
+                "auth deny routes[0].policies.auth",
+                "rate_limit not_reached",
+                "request not_configured",
+                "forward not_reached",
+            ]
+        );
+        let steps = told("/orders//7", &[("x-api-key", "k")]);
+        assert_eq!(steps[0], "path deny routes[0].match.ambiguous_path");
+        assert_eq!(steps[2..5], ["route not_reached", "cors not_reached", "ip not_configured"]);
+        let steps = told("/nowhere", &[("origin", "https://a.example")]);
+        assert_eq!(steps[2..5], ["route deny routes", "cors allow defaults.cors.origins", "ip not_reached"]);
+        assert_eq!(steps[11], "security_headers not_reached");
+    }
+
+    #[test]
+    fn a_limit_by_address_comes_before_authentication() {
+        let steps = told("/plain", &[]);
+        assert_eq!(
+            steps[3..8],
+            [
+                "cors not_configured",
+                "ip not_configured",
+                "body_limit not_configured",
+                "rate_limit allow routes[1].policies.rate_limit",
+                "auth not_configured",
+            ]
+        );
+        assert_eq!(steps[9], "forward respond routes[1].respond");
+    }
+
+    #[test]
+    fn what_was_found_out_is_told_with_its_source() {
+        let gateway = gateway();
+        let headers = [("x-api-key", "k"), ("x-forwarded-for", "198.51.100.7"), ("x-request-id", "mine")];
+        let told = record(&gateway, "/x/../orders/7?token=s3cret", &headers);
+        let told = serde_json::to_value(Explanation::new(&gateway, &told)).unwrap();
+        let facts = &told["request"];
+        assert_eq!(facts["path"], "/x/../orders/7");
+        assert_eq!(facts["canonical_path"], "/orders/7");
+        assert_eq!([&facts["client"], &facts["client_from"]], ["198.51.100.7", "x-forwarded-for"]);
+        assert_eq!([&facts["id"], &facts["id_kept"]], [&json!("mine"), &json!(true)]);
+        assert_eq!(facts["trace_continued"], false);
+        assert_eq!(told["caller"], json!({ "identity": "partners", "consumer": "acme" }));
+        assert_eq!(told["upstream"], "orders http://orders.internal");
+        assert_eq!(told["config"], gateway.hash().to_string());
+        assert!(!told.to_string().contains("s3cret"), "{told}");
+    }
+
+    #[test]
+    fn a_trace_that_is_too_long_is_shortened() {
+        let gateway = gateway();
+        let (mut long, short) = (record(&gateway, "/orders/7", &[]), record(&gateway, "/orders/7", &[]));
+        for decision in &mut long.decisions {
+            decision.detail = "é\"\u{7f}\u{1}🦀".repeat(2_000).into();
+        }
+        let text = Explanation::new(&gateway, &long).to_ascii(5 * 1024);
+        assert!(text.len() <= 5 * 1024 && text.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{text}");
+        let told: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(told["shortened"], true);
+        let detail = told["steps"][2]["detail"].as_str().unwrap();
+        assert!(detail.starts_with("é\"\u{7f}\u{1}🦀é") && detail.ends_with('…'), "{detail}");
+        assert_eq!(told["config"], gateway.hash().to_string(), "whole: it is compared");
+
+        let whole = Explanation::new(&gateway, &short);
+        assert_eq!(whole.to_ascii(5 * 1024), serde_json::to_string(&whole).unwrap());
+    }
+}

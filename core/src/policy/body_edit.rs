@@ -1,0 +1,110 @@
+//! A response body that is read and written again. Everything else about a response streams; this is the one thing that holds it
+//! back, so it is bounded in size and in time, and what cannot be read is refused: it could hold what was to be removed.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_RANGE, RANGE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+
+use super::json_edit::JsonEdit;
+use crate::body::Body;
+use crate::config::{Code, Compiler, Pointer, units, wire};
+use crate::decision::Reason;
+use crate::platform::{CollectError, Platform, within};
+
+/// Compiled changes to a body.
+#[derive(Debug)]
+pub struct BodyEdit {
+    json: JsonEdit,
+    max: u64,
+}
+
+/// Digests of the body as it was (RFC 9530, and what was before it).
+const DIGESTS: [&str; 4] = ["content-digest", "repr-digest", "digest", "content-md5"];
+
+impl BodyEdit {
+    pub(crate) fn compile(wire: &wire::JsonEdit, at: &Pointer, compiler: &mut Compiler<'_>) -> Option<Self> {
+        let remove_at = at.child_key("remove");
+        if wire.remove.is_empty() {
+            compiler
+                .error(&remove_at, "nothing is removed")
+                .code(Code::NoEffect)
+                .help("name members, or leave `json` out");
+        }
+        let max = compiler.check(&at.child_key("max"), units::size(wire.max.as_deref().unwrap_or("1MiB")))?;
+        match JsonEdit::parse(&wire.remove) {
+            Ok(json) => Some(Self { json, max }),
+            Err(index) => {
+                compiler
+                    .error(&remove_at.child_index(index), "a key is empty")
+                    .help("write keys with dots between them: customer.email");
+                None
+            }
+        }
+    }
+
+    /// Asks the upstream for what can be read: all of it, and not compressed.
+    pub fn prepare(&self, headers: &mut HeaderMap) {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.remove(RANGE);
+        headers.remove(IF_RANGE);
+    }
+
+    /// The response with its body changed. One that is not JSON passes as it is.
+    pub async fn apply<P: Platform>(
+        &self,
+        platform: &P,
+        method: &Method,
+        response: Response<Body<P::Stream>>,
+        timeout: Duration,
+    ) -> Result<Response<Body<P::Stream>>, Reason> {
+        if !is_json(response.headers()) {
+            return Ok(response);
+        }
+        let (mut head, body) = response.into_parts();
+        let bodiless = matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if method == Method::HEAD || bodiless {
+            forget_body(&mut head.headers);
+            return Ok(Response::from_parts(head, body));
+        }
+        let plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+        if head.status == StatusCode::PARTIAL_CONTENT || !head.headers.get_all(CONTENT_ENCODING).iter().all(plain) {
+            return Err(Reason::ResponseUnreadable);
+        }
+        let bytes = match body {
+            Body::Empty => Bytes::new(),
+            Body::Full(bytes) => bytes,
+            Body::Stream(stream) => {
+                let collected = within(platform.sleep(timeout), platform.collect(stream, self.max)).await;
+                collected.ok_or(Reason::UpstreamTimeout)?.map_err(|error| match error {
+                    CollectError::TooLarge => Reason::ResponseTooLarge,
+                    CollectError::Broken => Reason::UpstreamBroken,
+                })?
+            }
+        };
+        if bytes.is_empty() {
+            return Ok(Response::from_parts(head, Body::Empty));
+        }
+        let text = std::str::from_utf8(&bytes).map_err(|_| Reason::ResponseUnreadable)?;
+        let edited = self.json.apply(text).map_err(|_| Reason::ResponseUnreadable)?;
+        forget_body(&mut head.headers);
+        head.headers.insert(CONTENT_LENGTH, HeaderValue::from(edited.len()));
+        Ok(Response::from_parts(head, Body::from(edited)))
+    }
+}
+
+/// `application/json` and its relatives (RFC 6839 §3.1), but for sequences of texts.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(Ok(media_type)) = headers.get(CONTENT_TYPE).map(HeaderValue::to_str) else { return false };
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || essence == "text/json" || essence.ends_with("+json")
+}
+
+/// What a header says about a body that is not the same any more.
+fn forget_body(headers: &mut HeaderMap) {
+    headers.remove(CONTENT_LENGTH);
+    for name in DIGESTS {
+        headers.remove(HeaderName::from_static(name));
+    }
+}
