@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use portico::config::{Note, Report, Sources};
+use portico::config::{Loaded, Note, Report, Search, Sources};
 use portico::demo;
 use portico_core::Gateway;
-use portico_core::config::{self, Bundle, Findings, Pointer, Severity};
+use portico_core::config::outline::Outline;
+use portico_core::config::{self, Bundle, Code, Findings, Pointer};
 use portico_core::template::{Template, Variable};
 use serde_json::Value;
 
+use crate::check::{self, Target};
 use crate::secrets::Secrets;
 
 /// What a configuration is read for.
@@ -42,9 +44,47 @@ pub(crate) struct Refused {
     pub(crate) watched: Vec<PathBuf>,
 }
 
+/// How closely to look at a configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Whether it can be used.
+    Brief,
+    /// And what may go wrong with it, there.
+    Close(Option<Target>),
+}
+
 /// Reads the configuration at `path`: YAML, or a bundle.
 pub(crate) fn read(path: &Path, purpose: Purpose, secrets: &Secrets) -> Result<Configuration, Refused> {
-    let (document, sources, notes) = match document(path) {
+    checked(path, document(path), purpose, secrets, Look::Brief)
+}
+
+/// The same, and looks for what may go wrong with it, on `target` if that is known.
+pub(crate) fn check(
+    path: &Path,
+    purpose: Purpose,
+    secrets: &Secrets,
+    target: Option<Target>,
+) -> Result<Configuration, Refused> {
+    checked(path, document(path), purpose, secrets, Look::Close(target))
+}
+
+/// A configuration that comes through a pipe and is only looked at: it is called `name`, and what it names is looked for in
+/// `directory`.
+pub(crate) fn read_text(text: String, name: &Path, directory: &Path) -> Result<Configuration, Refused> {
+    let load = |text| portico::config::load_text(text, name, directory);
+    checked(name, parsed(name, text, load), Purpose::Build, &Secrets::environment(), Look::Brief)
+}
+
+type Document = (Value, Sources, Vec<Note>);
+
+fn checked(
+    path: &Path,
+    document: Result<Document, Report>,
+    purpose: Purpose,
+    secrets: &Secrets,
+    look: Look,
+) -> Result<Configuration, Refused> {
+    let (document, sources, notes) = match document {
         Ok(found) => found,
         Err(report) => {
             let watched = watched(path, report.sources());
@@ -60,7 +100,16 @@ pub(crate) fn read(path: &Path, purpose: Purpose, secrets: &Secrets) -> Result<C
     if purpose != Purpose::Build {
         missing_secrets(&document, secrets, &mut findings);
     }
-    let report = Report::new(&sources, &notes, &findings);
+    let outline = Outline::read(&document, &mut Findings::new());
+    let mut search = Search::Partial;
+    if let (Look::Close(target), Some(outline), false) = (look, &outline, findings.has_errors()) {
+        check::lint(outline, &document, target, &mut findings);
+        search = Search::Full;
+    }
+    let mut report = Report::new(&sources, &notes, &findings);
+    if let Some(outline) = &outline {
+        report.waive(&outline.waivers(), search);
+    }
     match gateway.filter(|_| !report.has_errors()) {
         Some(gateway) => Ok(Configuration { gateway, document, report, watched }),
         None => Err(Refused { report, watched }),
@@ -72,22 +121,29 @@ fn watched(path: &Path, sources: &Sources) -> Vec<PathBuf> {
     all.into_iter().collect()
 }
 
-fn document(path: &Path) -> Result<(Value, Sources, Vec<Note>), Report> {
+fn document(path: &Path) -> Result<Document, Report> {
     let text = match std::fs::read_to_string(path) {
         // what else may be wrong with the file is the loader's to say
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let message = format!("there is no file {}", path.display());
-            return Err(refusal(message, "go to the folder that has it, or name another with --config FILE"));
+            let help = "go to the folder that has it, or name another with --config FILE";
+            return Err(refusal(Code::FileUnreadable, message, help));
         }
         text => text.unwrap_or_default(),
     };
+    parsed(path, text, |_| portico::config::load(path))
+}
+
+/// A bundle, or else whatever `load` makes of it.
+fn parsed(path: &Path, text: String, load: impl FnOnce(String) -> Result<Loaded, Report>) -> Result<Document, Report> {
     if is_bundle(&text) {
         let bundle = Bundle::parse(&text).map_err(|error| {
-            refusal(format!("{}: {error}", path.display()), "build it again with `portico build`, from the YAML")
+            let message = format!("{}: {error}", path.display());
+            refusal(Code::BundleBroken, message, "build it again with `portico build`, from the YAML")
         })?;
         return Ok((bundle.document, Sources::default(), Vec::new()));
     }
-    let loaded = portico::config::load(path)?;
+    let loaded = load(text)?;
     Ok((loaded.document, loaded.sources, loaded.notes))
 }
 
@@ -96,10 +152,8 @@ fn is_bundle(text: &str) -> bool {
         && serde_json::from_str(text).is_ok_and(|value: Value| value.get("bundle").is_some())
 }
 
-fn refusal(message: String, help: &str) -> Report {
-    let help = Some(help.to_owned());
-    let note = Note { severity: Severity::Error, span: None, pointer: Pointer::root(), message, help };
-    Report::new(&Sources::default(), &[note], &[])
+fn refusal(code: Code, message: String, help: &str) -> Report {
+    Report::new(&Sources::default(), &[Note::nowhere(code, message).with_help(help)], &[])
 }
 
 /// A demo upstream must be one that exists, and only `portico dev` has them.
@@ -110,12 +164,13 @@ fn demo_targets(document: &Value, purpose: Purpose, findings: &mut Findings) {
             "write the http:// or https:// URL of the real service",
         );
         match purpose {
-            Purpose::Serve => findings.error(&at, message).help(help),
+            Purpose::Serve => findings.error(&at, message).code(Code::DemoUpstream).help(help),
             _ if !demo::NAMES.contains(&name) => {
                 let known = demo::NAMES.map(|name| format!("demo://{name}")).join(", ");
-                findings.error(&at, format!("there is no demo upstream {name:?}")).help(format!("known: {known}"))
+                let message = format!("there is no demo upstream {name:?}");
+                findings.error(&at, message).code(Code::UnknownName).help(format!("known: {known}"))
             }
-            Purpose::Build => findings.warning(&at, message).help(help),
+            Purpose::Build => findings.warning(Code::DemoUpstream, &at, message).help(help),
             Purpose::Develop => continue,
         };
     }
@@ -146,10 +201,21 @@ fn missing_secrets(document: &Value, secrets: &Secrets, findings: &mut Findings)
     for (at, name) in named {
         if secrets.get(&name).is_none() && told.insert(name.clone()) {
             findings
-                .warning(&at, format!("the secret {name} is not set here: requests that need it are answered 500"))
+                .warning(
+                    Code::SecretUnset,
+                    &at,
+                    format!("the secret {name} is not set here: requests that need it are answered 500"),
+                )
                 .help(format!("set the environment variable {name}; `portico dev` also reads dev.env"));
         }
     }
+}
+
+/// The names of the secrets that a document refers to.
+pub(crate) fn secret_names(document: &Value) -> BTreeSet<String> {
+    let mut named = Vec::new();
+    secrets_of(document, &Pointer::root(), &mut named);
+    named.into_iter().map(|(_, name)| name).collect()
 }
 
 fn secrets_of(value: &Value, at: &Pointer, found: &mut Vec<(Pointer, String)>) {

@@ -2,8 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+mod check;
 mod cli;
 mod configuration;
+mod diff;
+mod explain;
 mod log;
 mod reload;
 mod secrets;

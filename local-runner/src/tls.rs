@@ -128,4 +128,41 @@ mod tests {
         let mismatch = "own.pem and other.key: the private key does not belong to the first certificate";
         assert_eq!(problem("own.pem", "other.key"), mismatch);
     }
+
+    #[test]
+    fn both_versions_of_tls_and_of_http_are_spoken() {
+        let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let folder = std::env::temp_dir().join(format!("portico-tls-versions-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (chain, key) = (folder.join("own.pem"), folder.join("own.key"));
+        std::fs::write(&chain, own.cert.pem()).unwrap();
+        std::fs::write(&key, own.signing_key.serialize_pem()).unwrap();
+        let ours = Arc::new(server(&chain, &key).unwrap());
+        std::fs::remove_dir_all(&folder).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(own.cert.der().clone()).unwrap();
+        for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+            for protocol in ["h2", "http/1.1"] {
+                let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(&[version]);
+                let builder = builder.unwrap().with_root_certificates(roots.clone());
+                let mut theirs = builder.with_no_client_auth();
+                theirs.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+                let name = "localhost".try_into().unwrap();
+                let mut client = rustls::ClientConnection::new(Arc::new(theirs), name).unwrap();
+                let mut server = rustls::ServerConnection::new(Arc::clone(&ours)).unwrap();
+                while client.is_handshaking() || server.is_handshaking() {
+                    let mut bytes = Vec::new();
+                    client.write_tls(&mut bytes).unwrap();
+                    server.read_tls(&mut bytes.as_slice()).unwrap();
+                    server.process_new_packets().unwrap();
+                    bytes.clear();
+                    server.write_tls(&mut bytes).unwrap();
+                    client.read_tls(&mut bytes.as_slice()).unwrap();
+                    client.process_new_packets().unwrap();
+                }
+                assert_eq!(client.protocol_version(), Some(version.version));
+                assert_eq!(client.alpn_protocol(), Some(protocol.as_bytes()));
+            }
+        }
+    }
 }

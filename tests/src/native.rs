@@ -5,7 +5,7 @@
 mod process;
 mod tls;
 
-use std::io::{BufReader, Read, Write};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +16,10 @@ use socket2::{Domain, Socket, Type};
 use self::process::{Process, Started};
 use self::tls::Certificate;
 use portico::case::http1;
-use portico::case::origin::{Inbox, Origin, lock};
-use portico::case::subject::{Answer, Decided, Refusal, Session, Subject, targets};
+use portico::case::origin::{Inbox, Origin, Part, lock};
+use portico::case::subject::{Answer, Refusal, Session, Subject, decision, targets};
 use portico::case::{Case, Need, Peer, Send};
+use portico_core::decision::Decision;
 
 /// Nothing takes this long. A net under a gateway that hangs; what passes never waits for it.
 const HANGS: Duration = Duration::from_secs(60);
@@ -56,7 +57,7 @@ impl Subject for Native {
             Need::Peer => Some("all clients are on loopback".to_owned()),
             Need::Store => Some("the store is inside the process and does not fail".to_owned()),
             Need::Ipv6 if !self.ipv6 => Some("this machine has no IPv6".to_owned()),
-            Need::Ipv6 | Need::Tls => None,
+            Need::Ipv6 | Need::Tls | Need::Keys => None,
         }
     }
 
@@ -64,11 +65,13 @@ impl Subject for Native {
         let inbox = Inbox::default();
         let mut config = case.config.clone();
         let mut origins = Vec::new();
+        let mut scripts = BTreeMap::new();
         for (upstream, index, authority) in targets(&case.config)? {
-            let rules = case.upstreams.get(&upstream).cloned();
-            let origin = Origin::start(&upstream, &authority, rules, Arc::clone(&inbox))
+            let script = Arc::clone(scripts.entry(upstream.clone()).or_insert_with(|| Arc::new(case.script(&upstream))));
+            let part = Part { upstream: upstream.clone(), authority, script };
+            let origin = Origin::start(part, Arc::clone(&inbox))
                 .map_err(|error| format!("no origin could be started: {error}"))?;
-            redirect(&mut config, &upstream, index, origin.address);
+            redirect(&mut config, &upstream, index, origin.address());
             origins.push(origin);
         }
         let certificate = case.peer.secure.then(Certificate::new).transpose()?;
@@ -108,22 +111,18 @@ impl Session for Running {
         lock(&self.inbox).clear();
         let (status, message) = self.converse(send).map_err(|error| format!("no response: {error}"))?;
         let id = message.values("x-request-id").next().map(str::to_owned);
-        let decisions = match id {
-            Some(id) => Some(self.decisions(&id)?),
-            None => None,
+        let (route, decisions) = match id {
+            Some(id) => self.told(&id)?,
+            None => (None, None),
         };
         let upstream = std::mem::take(&mut *lock(&self.inbox));
-        Ok(Answer { status, headers: message.headers, body: message.body, upstream, decisions })
-    }
-
-    fn advance(&mut self, _: Duration) -> Result<(), String> {
-        Err("a real clock cannot be moved".to_owned())
-    }
-
-    fn set_store_down(&mut self, _: bool) -> Result<(), String> {
-        Err("the store does not fail".to_owned())
+        let http1::Message { headers, body, broke, .. } = message;
+        Ok(Answer { status, headers, body, broke, upstream, route, decisions })
     }
 }
+
+/// What the access log tells of a request: its route, and what was decided.
+type Told = (Option<String>, Option<Vec<Decision>>);
 
 impl Running {
     fn converse(&self, send: &Send) -> std::io::Result<(u16, http1::Message)> {
@@ -136,13 +135,13 @@ impl Running {
         stream.set_read_timeout(Some(HANGS))?;
         stream.set_write_timeout(Some(HANGS))?;
         match &self.certificate {
-            Some(certificate) => exchange(certificate.connect(stream)?, send),
-            None => exchange(stream, send),
+            Some(certificate) => http1::exchange(certificate.connect(stream)?, send),
+            None => http1::exchange(stream, send),
         }
     }
 
-    /// The decisions of the request with this id, from the access log.
-    fn decisions(&self, id: &str) -> Result<Vec<Decided>, String> {
+    /// What the access log tells of the request with this id.
+    fn told(&self, id: &str) -> Result<Told, String> {
         loop {
             let line = self.process.access.recv_timeout(HANGS);
             let line = line.map_err(|_| format!("the access log never told of request {id}"))?;
@@ -151,27 +150,13 @@ impl Running {
                 continue;
             }
             let list = line.get("decisions").and_then(Value::as_array).ok_or("the access log has no decisions")?;
-            let decided = |decision: &Value| {
-                let text = |name: &str| decision.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-                Decided {
-                    policy: text("policy"),
-                    outcome: text("outcome"),
-                    reason: text("reason"),
-                    detail: text("detail"),
-                }
+            let decided = |told: &Value| {
+                let text = |name: &str| told.get(name).and_then(Value::as_str).unwrap_or_default();
+                decision(text("policy"), text("outcome"), text("reason"), text("detail"))
+                    .ok_or_else(|| format!("the access log has a decision that nobody knows: {told}"))
             };
-            return Ok(list.iter().map(decided).collect());
+            let route = line.get("route").and_then(Value::as_str).map(str::to_owned);
+            return Ok((route, Some(list.iter().map(decided).collect::<Result<_, _>>()?)));
         }
-    }
-}
-
-fn exchange<S: Read + Write>(mut stream: S, send: &Send) -> std::io::Result<(u16, http1::Message)> {
-    let start = format!("{} {} HTTP/1.1", send.method, send.target);
-    // who refuses a request early need not read the rest of it; then the answer says why
-    let written = http1::write(&mut stream, &start, &send.headers, &send.body);
-    let answer = http1::read_response(&mut BufReader::new(stream), &send.method);
-    match (written, answer) {
-        (_, Ok(answer)) => Ok(answer),
-        (Err(error), Err(_)) | (Ok(()), Err(error)) => Err(error),
     }
 }

@@ -55,13 +55,13 @@ pub enum Settled {
 pub fn settle(verdict: Verdict, listed: Option<&Skip>) -> Settled {
     match (verdict, listed) {
         (Verdict::Passed, None) => Settled::Passed,
-        (Verdict::Failed(why), None) => Settled::Failed(why),
-        (Verdict::Unable(why), None) => Settled::Ignored(why),
+        (Verdict::Failed(why), None) => Settled::Failed(why.to_string()),
+        (Verdict::Skipped(why), None) => Settled::Ignored(why),
         (Verdict::Failed(_), Some(skip)) => Settled::Ignored(skip.reason.clone()),
         (Verdict::Passed, Some(_)) => {
             Settled::Failed("skips.toml says that this cannot pass, and it does: remove the entry".to_owned())
         }
-        (Verdict::Unable(why), Some(_)) => {
+        (Verdict::Skipped(why), Some(_)) => {
             Settled::Failed(format!("skips.toml lists what is known without it ({why}): remove the entry"))
         }
     }

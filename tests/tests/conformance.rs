@@ -1,16 +1,17 @@
 //! Every case against every subject, each as a test of its own: `offline::cors/preflight/it needs no credentials`.
 //!
 //! `PORTICO_SUBJECT` chooses: `offline`, `native` or `all` (default). Filters work as usual:
-//! `cargo test -p portico-tests --test conformance -- cors/`.
+//! `cargo test -p portico-tests --test conformance -- cors/`. The run ends with a table: topic × subject.
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use portico::case::offline::Offline;
 use portico::case::run::run;
 use portico::case::subject::Subject;
+use portico::case::tally::{Counts, Tally};
 use portico::case::{self, Case};
 use portico_tests::native::Native;
 use portico_tests::skips::{self, Settled, Skip, settle};
@@ -43,33 +44,42 @@ fn main() -> ExitCode {
         trials.push(failing("skips.toml", error));
         Vec::new()
     });
+    let tally = Arc::new(Mutex::new(Tally::default()));
     for case in cases {
         for subject in &subjects {
-            trials.push(trial(Arc::clone(&case), Arc::clone(subject), &skips));
+            trials.push(trial(Arc::clone(&case), Arc::clone(subject), &skips, Arc::clone(&tally)));
         }
     }
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    // a list of the tests is read by tools
+    if tally.topics() > 0 {
+        println!("{tally}");
+    }
+    conclusion.exit_code()
 }
 
 fn read(file: &Path, here: &Path, cases: &mut Vec<Arc<Case>>, trials: &mut Vec<Trial>) {
     match case::load(file, &here.join("cases")) {
         Ok(read) => cases.extend(read.into_iter().map(Arc::new)),
         Err(wrong) => {
-            let shown: Vec<_> = wrong.iter().map(ToString::to_string).collect();
             let name = file.strip_prefix(here).unwrap_or(file).display().to_string();
-            trials.push(failing(&name, shown.join("\n")));
+            trials.push(failing(&name, wrong.to_string()));
         }
     }
 }
 
-fn trial(case: Arc<Case>, subject: Arc<dyn Subject + Send>, skips: &[Skip]) -> Trial {
+fn trial(case: Arc<Case>, subject: Arc<dyn Subject + Send>, skips: &[Skip], tally: Arc<Mutex<Tally>>) -> Trial {
     let listed = skips.iter().find(|skip| skip.subject == subject.name() && skip.case == case.name).cloned();
     Trial::ignorable_test(format!("{}::{}", subject.name(), case.name), move || {
-        match settle(run(&case, &*subject), listed.as_ref()) {
-            Settled::Passed => Ok(Completion::Completed),
-            Settled::Ignored(why) => Ok(Completion::ignored_with(why)),
-            Settled::Failed(why) => Err(Failed::from(why)),
-        }
+        let settled = settle(run(&case, &*subject), listed.as_ref());
+        let (counts, told) = match settled {
+            Settled::Passed => (Counts::PASSED, Ok(Completion::Completed)),
+            Settled::Ignored(why) => (Counts::SKIPPED, Ok(Completion::ignored_with(why))),
+            Settled::Failed(why) => (Counts::FAILED, Err(Failed::from(why))),
+        };
+        tally.lock().unwrap_or_else(PoisonError::into_inner).add(&case.name, subject.name(), counts);
+        told
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use portico_core::decision::Reason;
+use portico_core::decision::{Outcome, Policy, Reason};
 use regex_lite::Regex;
 use serde_json::Value;
 
@@ -13,6 +13,8 @@ pub struct Expect {
     pub status: u16,
     /// The response is the problem document of this reason.
     pub problem: Option<Reason>,
+    /// Whether the response breaks off before its end.
+    pub breaks: bool,
     /// The response's header fields, lower-case.
     pub headers: Vec<(String, Matcher)>,
     /// The response's body as JSON: objects may have more members, lists must be equal.
@@ -62,12 +64,12 @@ pub struct Seen {
 /// What a policy must have decided.
 #[derive(Debug, Clone)]
 pub struct Decided {
-    /// The policy, as in the configuration.
-    pub policy: String,
+    /// The policy.
+    pub policy: Policy,
     /// The outcome; `None`: it decided nothing.
-    pub outcome: Option<String>,
-    /// The reason's code, if it matters.
-    pub reason: Option<String>,
+    pub outcome: Option<Outcome>,
+    /// The reason, if it matters.
+    pub reason: Option<Reason>,
 }
 
 /// An error of a configuration.

@@ -1,9 +1,9 @@
 //! As much of HTTP/1.1 (RFC 9112) as both ends of the native subject need: they are raw on purpose, so that a case can send
 //! what no client library would.
 
-use std::io::{self, BufRead, Read as _, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 
-use super::Payload;
+use super::{Payload, Send};
 
 /// A message: its first line, its fields, its body.
 #[derive(Debug, Default)]
@@ -14,6 +14,8 @@ pub struct Message {
     pub headers: Vec<(String, String)>,
     /// The body, whatever its framing was.
     pub body: Vec<u8>,
+    /// Whether the connection ended before the body did. Only responses are read that far.
+    pub broke: bool,
 }
 
 impl Message {
@@ -34,11 +36,7 @@ impl Message {
 /// Reads a request; `None` when the connection ended between requests.
 pub fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Message>> {
     let Some(mut message) = read_head(reader)? else { return Ok(None) };
-    if message.is_chunked() {
-        message.body = read_chunks(reader)?;
-    } else if let Some(length) = message.length() {
-        message.body = read_exactly(reader, length)?;
-    }
+    read_body(reader, &mut message)?;
     Ok(Some(message))
 }
 
@@ -54,14 +52,29 @@ pub fn read_response(reader: &mut impl BufRead, method: &str) -> io::Result<(u16
         if method == "HEAD" || matches!(status, 101 | 204 | 304) {
             return Ok((status, message));
         }
-        if message.is_chunked() {
-            message.body = read_chunks(reader)?;
-        } else if let Some(length) = message.length() {
-            message.body = read_exactly(reader, length)?;
-        } else {
-            reader.read_to_end(&mut message.body)?;
+        let read = match message.is_chunked() || message.length().is_some() {
+            true => read_body(reader, &mut message),
+            false => reader.read_to_end(&mut message.body).map(drop),
+        };
+        match read {
+            Err(error) if is_end(&error) => message.broke = true,
+            read => read?,
         }
         return Ok((status, message));
+    }
+}
+
+fn is_end(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)
+}
+
+/// As much as comes of a body whose framing says where it ends.
+fn read_body(reader: &mut impl BufRead, message: &mut Message) -> io::Result<()> {
+    if message.is_chunked() {
+        read_chunks(reader, &mut message.body)
+    } else {
+        let length = message.length().unwrap_or(0);
+        read_exactly(reader, length, &mut message.body)
     }
 }
 
@@ -94,24 +107,34 @@ fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Message>> {
     }
 }
 
-fn read_exactly(reader: &mut impl BufRead, length: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = reader.by_ref().take(length).read_to_end(&mut bytes)?;
-    if read as u64 == length { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+fn read_exactly(reader: &mut impl BufRead, length: u64, body: &mut Vec<u8>) -> io::Result<()> {
+    let read = reader.by_ref().take(length).read_to_end(body)?;
+    if read as u64 == length { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
-fn read_chunks(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
-    let mut body = Vec::new();
+fn read_chunks(reader: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<()> {
     loop {
         let line = read_line(reader)?.ok_or(io::ErrorKind::UnexpectedEof)?;
         let size = line.split(';').next().and_then(|size| u64::from_str_radix(size.trim(), 16).ok());
         let size = size.ok_or_else(|| malformed(&line))?;
-        body.extend(read_exactly(reader, size)?);
+        read_exactly(reader, size, body)?;
         // what ends a chunk, or the trailers after the last one
         while read_line(reader)?.is_some_and(|line| size == 0 && !line.is_empty()) {}
         if size == 0 {
-            return Ok(body);
+            return Ok(());
         }
+    }
+}
+
+/// Sends a request over a connection of its own and reads the response.
+pub fn exchange<S: Read + Write>(mut stream: S, send: &Send) -> io::Result<(u16, Message)> {
+    let start = format!("{} {} HTTP/1.1", send.method, send.target);
+    // who refuses a request early need not read the rest of it; then the answer says why
+    let written = write(&mut stream, &start, &send.headers, &send.body);
+    let answer = read_response(&mut BufReader::new(stream), &send.method);
+    match (written, answer) {
+        (_, Ok(answer)) => Ok(answer),
+        (Err(error), Err(_)) | (Ok(()), Err(error)) => Err(error),
     }
 }
 
@@ -167,15 +190,19 @@ mod tests {
     #[test]
     fn responses_end_where_their_framing_says() {
         let read = |text: &str, method| {
-            read_response(&mut text.as_bytes(), method).map(|(status, message)| (status, message.body))
+            let (status, message) = read_response(&mut text.as_bytes(), method).unwrap();
+            (status, String::from_utf8(message.body).unwrap(), message.broke)
         };
-        assert_eq!(read("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhixx", "GET").unwrap(), (200, b"hi".to_vec()));
-        assert_eq!(read("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", "HEAD").unwrap(), (200, Vec::new()));
-        assert_eq!(
-            read("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nall", "GET").unwrap(),
-            (200, b"all".to_vec())
-        );
-        assert_eq!(read("HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n", "GET").unwrap(), (304, Vec::new()));
-        assert!(read("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nshort", "GET").is_err());
+        let whole = |status, body: &str| (status, body.to_owned(), false);
+        let broken = |body: &str| (200, body.to_owned(), true);
+        assert_eq!(read("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhixx", "GET"), whole(200, "hi"));
+        assert_eq!(read("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", "HEAD"), whole(200, ""));
+        assert_eq!(read("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nall", "GET"), whole(200, "all"));
+        assert_eq!(read("HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n", "GET"), whole(304, ""));
+        assert_eq!(read("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nshort", "GET"), broken("short"));
+        let chunks = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        assert_eq!(read(&format!("{chunks}2\r\nhi\r\n"), "GET"), broken("hi"));
+        assert_eq!(read(&format!("{chunks}4\r\nhi"), "GET"), broken("hi"));
+        assert_eq!(read(&format!("{chunks}2\r\nhi\r\n0\r\n\r\n"), "GET"), whole(200, "hi"));
     }
 }

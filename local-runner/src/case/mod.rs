@@ -12,33 +12,53 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use portico_core::config::Pointer;
 use serde_json::Value;
 
 use self::expect::{Expect, Refused};
+use self::subject::Script;
+use self::tokens::Token;
+use crate::config::Sources;
 
 pub mod compare;
+mod expectations;
 pub mod expect;
+pub mod failure;
 pub mod http1;
+pub mod live;
 pub mod offline;
 pub mod origin;
+pub mod places;
 mod read;
 pub mod run;
 pub mod subject;
+pub mod suite;
+pub mod tally;
+pub mod tokens;
 mod values;
 mod wire;
 
 pub use read::{load, parse};
+pub use wire::schema;
 
 /// One case, checked as far as it can be without running it.
 #[derive(Debug, Clone)]
 pub struct Case {
-    /// Its name: the file's path below `cases/`, and the behaviour it is about.
+    /// Its name: its group, and the behaviour it is about.
     pub name: String,
+    /// What it has in common with the others in its file: the file's path, without what ends it, below the folder that was asked for.
+    pub group: String,
+    /// Its file.
+    pub file: PathBuf,
+    /// The line on which it begins, from 1.
+    pub line: u32,
     /// Why it is so, and where that is written.
     pub about: Option<String>,
-    /// The gateway's configuration, includes resolved.
+    /// The gateway's configuration, includes resolved. Where keys were made for tokens, the public ones are in it.
     pub config: Value,
+    /// Where the configuration is written.
+    pub sources: Sources,
+    /// The tokens that steps may send, by name.
+    pub tokens: BTreeMap<String, Token>,
     /// The secrets that the platform has.
     pub secrets: BTreeMap<String, String>,
     /// What each upstream answers; one that is not here answers 200 and nothing else.
@@ -49,6 +69,18 @@ pub struct Case {
     pub needs: BTreeSet<Need>,
     /// What is done and what must come of it.
     pub plan: Plan,
+}
+
+impl Case {
+    /// The behaviour that it is about: its name without its group.
+    pub fn title(&self) -> &str {
+        self.name.get(self.group.len() + 1..).unwrap_or(&self.name)
+    }
+
+    /// What the upstream of this name answers.
+    pub fn script(&self, upstream: &str) -> Script {
+        Script::new(self.upstreams.get(upstream).cloned())
+    }
 }
 
 /// What a case does.
@@ -73,6 +105,8 @@ pub enum Need {
     Tls,
     /// A rate-limit store that fails on demand.
     Store,
+    /// A configuration of the case's own: it was given keys, and whatever runs elsewhere has others.
+    Keys,
 }
 
 /// Who connects: a client, or a proxy in front of the gateway. Default: 127.0.0.1, as that is what all runtimes have.
@@ -95,6 +129,8 @@ impl Default for Peer {
 pub struct Rule {
     /// What the request must be like.
     pub when: When,
+    /// How many requests it answers; `None`: all.
+    pub times: Option<u32>,
     /// What comes of it.
     pub outcome: Outcome,
 }
@@ -134,6 +170,10 @@ pub struct Respond {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Payload,
+    /// How late its head comes; the clock moves on. Later than the gateway waits is no response.
+    pub delay: Option<Duration>,
+    /// After how many bytes of the body the connection breaks.
+    pub break_after: Option<usize>,
 }
 
 /// A message body, and how it is framed.
@@ -161,8 +201,8 @@ impl Payload {
 /// One step.
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// `file:line`, for whoever has to look at it.
-    pub place: String,
+    /// The line on which it begins, from 1.
+    pub line: u32,
     /// What is done.
     pub action: Action,
 }
@@ -182,7 +222,33 @@ pub enum Action {
     /// Moves the clock on.
     Advance(Duration),
     /// Lets the rate-limit store fail, or work again.
-    StoreDown(bool),
+    Store(Store),
+}
+
+impl Action {
+    /// What a subject must be able to do for this.
+    pub const fn need(&self) -> Option<Need> {
+        match self {
+            Self::Exchange { .. } => None,
+            Self::Advance(_) => Some(Need::Clock),
+            Self::Store(_) => Some(Need::Store),
+        }
+    }
+}
+
+/// The state of the rate-limit store: what becomes of all its steps from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Store {
+    /// They are taken, once each.
+    Up,
+    /// They are refused, and nothing is changed.
+    Down,
+    /// They are taken, and their answers get lost.
+    LostResponse,
+    /// They are taken twice each.
+    Duplicate,
+    /// They are decided on the state before the last, which they overwrite.
+    StaleRead,
 }
 
 /// A request.
@@ -204,25 +270,7 @@ impl fmt::Display for Send {
     }
 }
 
-/// One thing that is wrong with a case file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Malformed {
-    /// `file:line:column`.
-    pub place: String,
-    /// Where in the document.
-    pub pointer: Pointer,
-    /// What is wrong, and what to do about it.
-    pub message: String,
-}
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.place, self.message)?;
-        if self.pointer.is_root() { Ok(()) } else { write!(formatter, "\n  at: {}", self.pointer) }
-    }
-}
-
-/// All case files below `directory`, sorted by path.
+/// All case files below `directory`, sorted by path: those that end in `.yaml` or `.yml`.
 pub fn files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut open = vec![directory.to_owned()];
@@ -231,7 +279,7 @@ pub fn files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
             let path = entry?.path();
             if path.is_dir() {
                 open.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "yaml") {
+            } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
                 found.push(path);
             }
         }

@@ -8,11 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
 use portico_core::config::{Severity, compile};
-use portico_core::sim::{Sim, SimStream, block_on};
-use portico_core::{Body, FetchError, Gateway, Peer};
+use portico_core::sim::{Sim, SimStream, StoreFault, UpstreamFault, block_on};
+use portico_core::{Body, FetchError, Gateway, Peer, Platform as _, Timestamp};
 
-use super::subject::{Answer, Decided, Received, Refusal, Session, Subject, targets};
-use super::{Case, Need, Outcome, Payload, Respond, Rule, Send};
+use super::subject::{Answer, Received, Refusal, Script, Session, Subject, targets};
+use super::{Case, Need, Outcome, Payload, Respond, Send, Store};
 
 /// Core on its simulated platform.
 #[derive(Debug)]
@@ -47,14 +47,13 @@ impl Subject for Offline {
             sim.set_secret(name, secret);
         }
         let inbox = Inbox::default();
+        let mut scripts = BTreeMap::<String, Rc<Script>>::new();
         for (name, _, authority) in targets(&case.config)? {
-            let rules = case.upstreams.get(&name).cloned();
-            let inbox = Rc::clone(&inbox);
+            let script = scripts.entry(name.clone()).or_insert_with(|| Rc::new(case.script(&name)));
+            let (script, inbox) = (Rc::clone(script), Rc::clone(&inbox));
             sim.faulty_upstream(&authority, move |request| {
                 let mut received = receive(&request);
-                let rule = rules.as_ref().map(|rules| received.rule(rules));
-                received.unexpected = matches!(rule, Some(None));
-                let outcome = answer(rule.flatten());
+                let outcome = answer(script.answer(&mut received));
                 let unreachable = matches!(outcome, Err(FetchError::Connect));
                 if !unreachable {
                     inbox.borrow_mut().entry(name.clone()).or_default().push(received);
@@ -79,24 +78,21 @@ impl Session for Simulated {
         let request = request(send)?;
         let (response, after) = block_on(self.gateway.handle(&self.sim, &self.peer, request));
         let (head, body) = response.into_parts();
-        let body = match body {
-            Body::Empty => Vec::new(),
-            Body::Full(bytes) => bytes.to_vec(),
-            Body::Stream(stream) => stream.chunks.concat(),
-        };
-        let decided = |decision: &portico_core::decision::Decision| Decided {
-            policy: decision.policy.to_string(),
-            outcome: decision.outcome.as_str().to_owned(),
-            reason: decision.reason.to_string(),
-            detail: decision.detail.to_string(),
+        let (body, broke) = match body {
+            // what a server does with it (RFC 9110 §9.3.2)
+            _ if send.method == "HEAD" => (Vec::new(), false),
+            Body::Empty => (Vec::new(), false),
+            Body::Full(bytes) => (bytes.to_vec(), false),
+            Body::Stream(stream) => (stream.chunks.concat(), stream.breaks),
         };
         Ok(Answer {
             status: head.status.as_u16(),
             headers: lines(&head.headers),
-            // what a server does with it (RFC 9110 §9.3.2)
-            body: if send.method == "HEAD" { Vec::new() } else { body },
+            body,
+            broke,
             upstream: std::mem::take(&mut *self.inbox.borrow_mut()),
-            decisions: Some(after.record.decisions.iter().map(decided).collect()),
+            route: after.record.route.as_deref().map(str::to_owned),
+            decisions: Some(after.record.decisions),
         })
     }
 
@@ -105,9 +101,20 @@ impl Session for Simulated {
         Ok(())
     }
 
-    fn set_store_down(&mut self, down: bool) -> Result<(), String> {
-        self.sim.set_store_down(down);
+    fn set_store(&mut self, state: Store) -> Result<(), String> {
+        let fault = match state {
+            Store::Up => None,
+            Store::Down => Some(StoreFault::Throttled),
+            Store::LostResponse => Some(StoreFault::LostResponse),
+            Store::Duplicate => Some(StoreFault::Duplicate),
+            Store::StaleRead => Some(StoreFault::StaleRead(1)),
+        };
+        self.sim.set_store_faults(std::iter::repeat(fault));
         Ok(())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.sim.now()
     }
 }
 
@@ -150,14 +157,24 @@ fn receive(request: &Request<SimBody>) -> Received {
     }
 }
 
-fn answer(rule: Option<&Rule>) -> Result<Response<SimBody>, FetchError> {
-    match rule.map(|rule| &rule.outcome) {
-        None => Ok(Response::new(Body::Empty)),
-        Some(Outcome::Respond(respond)) => Ok(response(respond)),
-        Some(Outcome::ConnectError) => Err(FetchError::Connect),
-        Some(Outcome::Timeout) => Err(FetchError::Timeout),
-        Some(Outcome::Reset) => Err(FetchError::Reset),
-    }
+fn answer(outcome: Option<Outcome>) -> Result<Response<SimBody>, FetchError> {
+    let mut faults = Vec::new();
+    let mut response = match outcome {
+        Some(Outcome::Respond(respond)) => {
+            faults.extend(respond.delay.map(UpstreamFault::Delay));
+            faults.extend(respond.break_after.map(UpstreamFault::ResetBody));
+            response(&respond)
+        }
+        Some(Outcome::Timeout) => {
+            faults.push(UpstreamFault::Timeout);
+            Response::new(Body::Empty)
+        }
+        Some(Outcome::ConnectError) => return Err(FetchError::Connect),
+        Some(Outcome::Reset) => return Err(FetchError::Reset),
+        None => Response::new(Body::Empty),
+    };
+    response.extensions_mut().insert(faults);
+    Ok(response)
 }
 
 fn response(respond: &Respond) -> Response<SimBody> {

@@ -1,164 +1,213 @@
-//! Real origin servers for what runs a gateway for real: one for each target of each upstream, on loopback, at ports of the system's
-//! choosing.
+//! Real origin servers for what runs a gateway for real: each plays the targets of a case's upstreams at an address of its own.
+
+mod serve;
 
 use std::collections::BTreeMap;
-use std::io::{self, BufReader};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
-use super::http1;
-use super::subject::Received;
-use super::{Outcome, Payload, Respond, Rule};
+use super::subject::{Received, Script};
 
 /// What reached the origins, by the names of their upstreams.
 pub type Inbox = Arc<Mutex<BTreeMap<String, Vec<Received>>>>;
 
-/// A poisoned lock only means that another thread panicked, which fails the test elsewhere.
+/// A poisoned lock only means that another thread panicked, which fails the case elsewhere.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One target of an upstream. It ends, with all its connections, when it is dropped.
-pub struct Origin {
-    /// Where it is.
-    pub address: SocketAddr,
-    shared: Option<Arc<Shared>>,
-    accepting: Option<JoinHandle<()>>,
-    /// Holds a port at which nobody listens.
-    _closed: Option<Socket>,
+/// How long a gateway may take to notice that its connections are being closed. They are cut off then.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 128;
+
+/// What an origin plays: one target of an upstream.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// The upstream's name.
+    pub upstream: String,
+    /// What the configuration calls the target: host, and port if there is one.
+    pub authority: String,
+    /// What is answered.
+    pub script: Arc<Script>,
 }
 
-struct Shared {
-    upstream: String,
-    /// What the configuration calls the target.
-    authority: String,
+/// A server at one address. It ends, with all its connections, when it is dropped.
+#[derive(Debug)]
+pub struct Origin {
     address: SocketAddr,
-    rules: Option<Vec<Rule>>,
+    door: Door,
+    shared: Arc<Shared>,
+}
+
+/// Whether anybody is there.
+#[derive(Debug)]
+enum Door {
+    /// Connections are taken.
+    Open(JoinHandle<()>),
+    /// Bound and not listening: connections are refused, and nobody else gets the port.
+    Closed(Socket),
+    /// The address is not ours any more.
+    Lost,
+}
+
+#[derive(Debug)]
+struct Shared {
+    address: SocketAddr,
+    parts: Mutex<Vec<Part>>,
     inbox: Inbox,
-    ending: AtomicBool,
-    open: Mutex<Vec<(TcpStream, Option<JoinHandle<()>>)>>,
+    connections: Mutex<Connections>,
+}
+
+/// Those that are open, and whether more are taken.
+#[derive(Debug, Default)]
+struct Connections {
+    open: Vec<Connection>,
+    closing: bool,
+}
+
+#[derive(Debug)]
+struct Connection {
+    stream: TcpStream,
+    thread: JoinHandle<()>,
+    /// Nothing ever comes; it ends with the thread.
+    ended: Receiver<()>,
 }
 
 impl Origin {
-    /// Starts one. With rules of which one is `connect_error` there is a port and nobody behind it.
-    pub fn start(upstream: &str, authority: &str, rules: Option<Vec<Rule>>, inbox: Inbox) -> io::Result<Self> {
-        let gone = |rule: &Rule| matches!(rule.outcome, Outcome::ConnectError);
-        let any: SocketAddr = ([127, 0, 0, 1], 0).into();
-        if rules.iter().flatten().any(gone) {
-            // bound and not listening: connections are refused, and nobody else gets the port
-            let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-            socket.bind(&any.into())?;
-            let address = socket.local_addr()?.as_socket().unwrap_or(any);
-            return Ok(Self { address, shared: None, accepting: None, _closed: Some(socket) });
+    /// Takes an address; port 0 is any that is free. Nobody is there until it has something to
+    /// [`play`](Self::play).
+    pub fn bind(address: SocketAddr, inbox: Inbox) -> io::Result<Self> {
+        let socket = bound(address)?;
+        let address = socket.local_addr()?.as_socket().unwrap_or(address);
+        let shared = Shared { address, parts: Mutex::default(), inbox, connections: Mutex::default() };
+        Ok(Self { address, door: Door::Closed(socket), shared: Arc::new(shared) })
+    }
+
+    /// One for one part, on loopback; where that is gone nobody is there.
+    pub fn start(part: Part, inbox: Inbox) -> io::Result<Self> {
+        let mut origin = Self::bind((Ipv4Addr::LOCALHOST, 0).into(), inbox)?;
+        if !part.script.is_gone() {
+            origin.play(vec![part])?;
         }
-        let listener = TcpListener::bind(any)?;
-        let address = listener.local_addr()?;
-        let shared = Arc::new(Shared {
-            upstream: upstream.to_owned(),
-            authority: authority.to_owned(),
-            address,
-            rules,
-            inbox,
-            ending: AtomicBool::new(false),
-            open: Mutex::default(),
-        });
-        let accepting = {
-            let shared = Arc::clone(&shared);
-            std::thread::spawn(move || shared.accept(&listener))
+        Ok(origin)
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// From now on plays these. Several are told apart by `Host`.
+    pub fn play(&mut self, parts: Vec<Part>) -> io::Result<()> {
+        *lock(&self.shared.parts) = parts;
+        if let Door::Open(_) = self.door {
+            return Ok(());
+        }
+        let socket = match std::mem::replace(&mut self.door, Door::Lost) {
+            Door::Closed(socket) => socket,
+            Door::Open(_) | Door::Lost => bound(self.address)?,
         };
-        Ok(Self { address, shared: Some(shared), accepting: Some(accepting), _closed: None })
+        socket.listen(BACKLOG)?;
+        let (listener, shared) = (TcpListener::from(socket), Arc::clone(&self.shared));
+        lock(&self.shared.connections).closing = false;
+        self.door = Door::Open(std::thread::spawn(move || shared.accept(&listener)));
+        Ok(())
+    }
+
+    /// From now on nobody is there: connections that are open are closed, new ones refused.
+    pub fn leave(&mut self) -> io::Result<()> {
+        if let Door::Open(_) = self.door {
+            self.close(FAREWELL);
+            self.door = Door::Closed(bound(self.address)?);
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, patience: Duration) {
+        if let Door::Open(accepting) = std::mem::replace(&mut self.door, Door::Lost) {
+            self.shared.close(accepting, patience);
+        }
     }
 }
 
 impl Drop for Origin {
     fn drop(&mut self) {
-        let Some(shared) = &self.shared else { return };
-        shared.ending.store(true, Ordering::SeqCst);
-        // wakes whoever accepts
-        drop(TcpStream::connect(self.address));
-        drop(self.accepting.take().map(JoinHandle::join));
-        for (stream, thread) in lock(&shared.open).drain(..) {
-            drop(stream.shutdown(Shutdown::Both));
-            drop(thread.map(JoinHandle::join));
-        }
+        self.close(Duration::ZERO);
     }
+}
+
+fn bound(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A port of one's own choosing may have connections of a moment ago. With port 0 the system could choose one that somebody
+    // holds in this way; and on Windows the option lets anybody take the port.
+    if cfg!(unix) && address.port() != 0 {
+        socket.set_reuse_address(true)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket)
 }
 
 impl Shared {
     fn accept(self: &Arc<Self>, listener: &TcpListener) {
         while let Ok((stream, _)) = listener.accept() {
-            if self.ending.load(Ordering::SeqCst) {
+            let mut connections = lock(&self.connections);
+            if connections.closing {
                 return;
             }
+            connections.open.retain(|connection| !connection.thread.is_finished());
             let Ok(handle) = stream.try_clone() else { continue };
             let shared = Arc::clone(self);
-            // how a connection ends is the gateway's affair
-            let thread = std::thread::spawn(move || drop(shared.serve(&stream)));
-            lock(&self.open).push((handle, Some(thread)));
+            let (running, ended): (Sender<()>, _) = channel();
+            let thread = std::thread::spawn(move || {
+                // how a connection ends is the gateway's affair
+                drop(shared.serve(&stream));
+                drop(running);
+            });
+            connections.open.push(Connection { stream: handle, thread, ended });
         }
     }
 
-    fn serve(&self, stream: &TcpStream) -> io::Result<()> {
-        stream.set_nodelay(true)?;
-        let mut reader = BufReader::new(stream);
-        let mut writer = stream;
-        while let Some(message) = http1::read_request(&mut reader)? {
-            let mut received = self.receive(message);
-            let rule = self.rules.as_ref().map(|rules| received.rule(rules));
-            received.unexpected = matches!(rule, Some(None));
-            let (head, outcome) = (received.method == "HEAD", rule.flatten().map(|rule| rule.outcome.clone()));
-            // before the answer, so that whoever has the answer finds this
-            lock(&self.inbox).entry(self.upstream.clone()).or_default().push(received);
-            match outcome {
-                None => http1::write(&mut writer, "HTTP/1.1 200 OK", &length(0), &Payload::None)?,
-                Some(Outcome::Respond(respond)) => respond_with(&mut writer, &respond, head)?,
-                Some(Outcome::Timeout) => {
-                    // no answer until the gateway gives up; what it sends until then is nothing
-                    drop(http1::read_request(&mut reader));
-                    return Ok(());
-                }
-                Some(Outcome::Reset | Outcome::ConnectError) => return stream.shutdown(Shutdown::Both),
-            }
-        }
-        Ok(())
-    }
-
-    fn receive(&self, message: http1::Message) -> Received {
-        let mut words = message.start.split(' ');
-        let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let here = self.address.to_string();
-        let named = |(name, value): (String, String)| match name.as_str() {
-            "host" if value == here => (name, self.authority.clone()),
-            _ => (name, value),
+    /// Takes no more connections and ends those that are open: says that no more will come, and waits for the other side to close,
+    /// so that a gateway does not still take one of them for good.
+    fn close(&self, accepting: JoinHandle<()>, patience: Duration) {
+        let open = {
+            let mut connections = lock(&self.connections);
+            connections.closing = true;
+            std::mem::take(&mut connections.open)
         };
-        Received {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            query: query.to_owned(),
-            headers: message.headers.into_iter().map(named).collect(),
-            body: message.body,
-            unexpected: false,
+        // wakes whoever accepts
+        drop(TcpStream::connect(reachable(self.address)));
+        drop(accepting.join());
+        for connection in &open {
+            drop(connection.stream.shutdown(Shutdown::Write));
+        }
+        let deadline = Instant::now() + patience;
+        for connection in open {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if connection.ended.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
+                drop(connection.stream.shutdown(Shutdown::Both));
+            }
+            drop(connection.thread.join());
         }
     }
 }
 
-fn length(length: usize) -> Vec<(String, String)> {
-    vec![("content-length".to_owned(), length.to_string())]
+/// An address that leads to a listener at `address`, which may be all of the machine's.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => (Ipv4Addr::LOCALHOST, v4.port()).into(),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => (Ipv6Addr::LOCALHOST, v6.port()).into(),
+        address => address,
+    }
 }
 
-fn respond_with(writer: &mut impl io::Write, respond: &Respond, head: bool) -> io::Result<()> {
-    let mut headers = respond.headers.clone();
-    match &respond.body {
-        Payload::None if matches!(respond.status, 204 | 304) => {}
-        Payload::None => headers.extend(length(0)),
-        Payload::Sized(bytes) => headers.extend(length(bytes.len())),
-        Payload::Chunked(_) => headers.push(("transfer-encoding".to_owned(), "chunked".to_owned())),
-    }
-    let body = if head { &Payload::None } else { &respond.body };
-    http1::write(writer, &format!("HTTP/1.1 {} -", respond.status), &headers, body)
-}
+#[cfg(test)]
+mod tests;

@@ -1,146 +1,117 @@
 //! From a YAML file to its cases. Everything that is wrong with the file is told at once, with its place.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
 
-use crate::config::{self, FileId, Node, Note, Span};
-use portico_core::config::{Finding, Findings, Part, Pointer, read};
+use portico_core::config::{Findings, Part, Pointer, read};
 use serde_json::Value;
 
 use super::expect::Refused;
-use super::values::{self, Values};
-use super::{Action, Case, Malformed, Need, Outcome, Peer, Plan, Rule, Step, When, wire};
+use super::tokens::Mint;
+use super::values::Values;
+use super::{Action, Case, Need, Plan, Rule, Step, Store, wire};
+use crate::config::{self, Loaded, Report, Sources};
 
 /// Reads the cases of a file. `below` is the directory that names are relative to.
-pub fn load(path: &Path, below: &Path) -> Result<Vec<Case>, Vec<Malformed>> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        let place = path.display().to_string();
-        vec![Malformed { place, pointer: Pointer::root(), message: format!("cannot read it: {error}") }]
-    })?;
+pub fn load(path: &Path, below: &Path) -> Result<Vec<Case>, Report> {
     let group = path.strip_prefix(below).unwrap_or(path).with_extension("").display().to_string();
-    parse(&text, path, &group)
+    cases(&config::load_plain(path)?, path, &group)
 }
 
 /// Reads the cases of a text that stands in the file at `path`. Their names begin with `group`.
-pub fn parse(text: &str, path: &Path, group: &str) -> Result<Vec<Case>, Vec<Malformed>> {
-    let node = config::parse(text, FileId(0)).map_err(|notes| {
-        let shown = path.display();
-        let place = |span: Span| format!("{shown}:{}:{}", span.line, span.column);
-        let malformed = |note: Note| Malformed {
-            place: note.span.map_or_else(|| shown.to_string(), place),
-            message: with_help(note.message, note.help),
-            pointer: note.pointer,
-        };
-        notes.into_iter().map(malformed).collect::<Vec<_>>()
-    })?;
-    let mut reader = Reader { path, node: &node, findings: Findings::new() };
-    let cases = reader.file(group);
-    if reader.findings.is_empty() { Ok(cases) } else { Err(reader.malformed()) }
+pub fn parse(text: &str, path: &Path, group: &str) -> Result<Vec<Case>, Report> {
+    cases(&config::parse_plain(text, path)?, path, group)
 }
 
-fn with_help(message: String, help: Option<String>) -> String {
-    match help {
-        Some(help) => format!("{message} ({help})"),
-        None => message,
-    }
+fn cases(loaded: &Loaded, path: &Path, group: &str) -> Result<Vec<Case>, Report> {
+    let mut findings = Findings::new();
+    let mut reader = Reader { path, group, sources: &loaded.sources, findings: &mut findings, included: BTreeMap::new() };
+    let cases = reader.file(&loaded.document);
+    if findings.is_empty() { Ok(cases) } else { Err(loaded.report(&findings)) }
 }
 
 struct Reader<'a> {
     path: &'a Path,
-    node: &'a Node,
-    findings: Findings,
+    group: &'a str,
+    sources: &'a Sources,
+    findings: &'a mut Findings,
+    /// Configurations in files of their own, which cases like to share.
+    included: BTreeMap<PathBuf, (Value, Sources)>,
 }
 
 impl Reader<'_> {
-    fn place(&self, pointer: &Pointer, part: Part) -> (u32, u32) {
-        let span = self.node.locate(pointer, part);
-        (span.line, span.column)
+    fn line(&self, pointer: &Pointer) -> u32 {
+        self.sources.locate(pointer, Part::Value).map_or(1, |span| span.line)
     }
 
-    fn malformed(&self) -> Vec<Malformed> {
-        let malformed = |finding: &Finding| {
-            let (line, column) = self.place(&finding.pointer, finding.part);
-            Malformed {
-                place: format!("{}:{line}:{column}", self.path.display()),
-                pointer: finding.pointer.clone(),
-                message: with_help(finding.message.clone(), finding.help.clone()),
-            }
-        };
-        self.findings.iter().map(malformed).collect()
-    }
-
-    fn file(&mut self, group: &str) -> Vec<Case> {
+    fn file(&mut self, document: &Value) -> Vec<Case> {
         let root = Pointer::root();
-        let document = self.node.to_value();
-        let Some(file) = read::<wire::File>(&document, &root, &mut self.findings).value else { return Vec::new() };
+        let Some(file) = read::<wire::File>(document, &root, self.findings).value else { return Vec::new() };
         let own = file.steps.is_some() || file.refused.is_some();
         if own != file.cases.is_empty() {
             self.findings.error(&root, "a file has either `cases`, or `steps` (or `refused`) of its own");
             return Vec::new();
         }
         if own {
-            let name = file.name.clone().unwrap_or_else(|| group.rsplit('/').next().unwrap_or(group).to_owned());
-            let case = wire::Case {
-                name,
-                about: None,
-                config: None,
-                secrets: None,
-                upstreams: None,
-                peer: None,
-                needs: Vec::new(),
-                steps: file.steps.clone(),
-                refused: file.refused.clone(),
-            };
-            return self.case(group, &file, case, &root, &root).into_iter().collect();
+            let stem = self.group.rsplit('/').next().unwrap_or(self.group);
+            let name = file.name.clone().unwrap_or_else(|| stem.to_owned());
+            let (steps, refused) = (file.steps.clone(), file.refused.clone());
+            let case = wire::Case { name, steps, refused, ..wire::Case::default() };
+            return self.case(&file, case, &root).into_iter().collect();
         }
         let mut names = BTreeSet::new();
         let mut cases = Vec::new();
         let list = root.child_key("cases");
         for (index, value) in file.cases.iter().enumerate() {
             let at = list.child_index(index);
-            let Some(case) = read::<wire::Case>(value, &at, &mut self.findings).value else { continue };
+            let Some(case) = read::<wire::Case>(value, &at, self.findings).value else { continue };
             if !names.insert(case.name.clone()) {
                 self.findings.error(at.child_key("name"), format!("the name {:?} is there twice", case.name));
             }
-            cases.extend(self.case(group, &file, case, &root, &at));
+            cases.extend(self.case(&file, case, &at));
         }
         cases
     }
 
-    fn case(&mut self, group: &str, file: &wire::File, case: wire::Case, root: &Pointer, at: &Pointer) -> Option<Case> {
+    fn case(&mut self, file: &wire::File, case: wire::Case, at: &Pointer) -> Option<Case> {
+        let root = Pointer::root();
         // whether the case says it itself, or its file
-        let from = |own: bool| if own { at } else { root };
-        let config_at = from(case.config.is_some()).child_key("config");
+        let of = |own: bool, key: &str| if own { at.child_key(key) } else { root.child_key(key) };
         let Some(config) = case.config.as_ref().or(file.config.as_ref()) else {
             self.findings.error(at, "the case has no `config`, and its file has none either");
             return None;
         };
-        let config = self.config(config, &config_at)?;
-        let upstreams_at = from(case.upstreams.is_some()).child_key("upstreams");
-        let mut upstreams = std::collections::BTreeMap::new();
-        for (name, rules) in case.upstreams.as_ref().or(file.upstreams.as_ref()).into_iter().flatten() {
-            let at = upstreams_at.child_key(name);
-            let known = config.get("upstreams").and_then(|all| all.get(name)).is_some();
-            // a case with a configuration of its own need not have all that its file's has
-            let of_another = case.config.is_some() && case.upstreams.is_none();
-            if !known && of_another {
-                continue;
-            }
-            if !known {
-                self.findings.error(&at, format!("the configuration has no upstream `{name}`")).on_key();
-            }
-            let gone = |rule: &wire::Rule| matches!(rule.fail, Some(wire::Fault::ConnectError));
-            if rules.len() > 1 && rules.iter().any(gone) {
-                self.findings
-                    .error(&at, "`connect_error` is an upstream's only rule: what is not there reads no requests");
-            }
-            let rules = rules.iter().enumerate().filter_map(|(index, rule)| self.rule(rule, &at.child_index(index)));
-            upstreams.insert(name.clone(), rules.collect());
-        }
-        let peer_at = from(case.peer.is_some()).child_key("peer");
-        let peer = case.peer.as_ref().or(file.peer.as_ref()).map(|peer| self.peer(peer, &peer_at)).unwrap_or_default();
+        let (mut config, sources) = self.config(config, &of(case.config.is_some(), "config"))?;
+        let secrets = case.secrets.as_ref().or(file.secrets.as_ref()).cloned().unwrap_or_default();
+        let mut needs: BTreeSet<Need> =
+            case.needs.iter().chain(&file.needs).map(|wire::Need::Clock| Need::Clock).collect();
+
+        // what is refused gets no requests
+        let written = case.tokens.as_ref().or(file.tokens.as_ref()).filter(|_| case.steps.is_some());
+        let tokens_at = of(case.tokens.is_some(), "tokens");
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        let mut mint = Mint::new(&mut config, &secrets, folder, self.findings);
+        let token = |(name, token)| Some((String::clone(name), mint.token(token, &tokens_at.child_key(name))?));
+        let tokens: BTreeMap<_, _> = written.into_iter().flatten().filter_map(token).collect();
+        needs.extend(mint.has_made_keys().then_some(Need::Keys));
+        let names: Vec<_> = written.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+
+        let written = case.upstreams.as_ref().or(file.upstreams.as_ref());
+        // a case with a configuration of its own need not have all that its file's has
+        let of_another = case.config.is_some() && case.upstreams.is_none();
+        let upstreams = self.upstreams(written, &config, of_another, &of(case.upstreams.is_some(), "upstreams"));
+        let slow = |rule: &Rule| matches!(&rule.outcome, super::Outcome::Respond(respond) if respond.delay.is_some());
+        needs.extend(upstreams.values().flatten().any(slow).then_some(Need::Clock));
+
+        let peer_at = of(case.peer.is_some(), "peer");
+        let peer = case.peer.as_ref().or(file.peer.as_ref());
+        let peer = peer.map(|peer| self.values(&[]).peer(peer, &peer_at)).unwrap_or_default();
+        needs.extend((!peer.address.is_loopback()).then_some(Need::Peer));
+        needs.extend((peer.address.is_loopback() && peer.address.is_ipv6()).then_some(Need::Ipv6));
+        needs.extend(peer.secure.then_some(Need::Tls));
+
         let plan = match (case.steps, case.refused) {
-            (Some(steps), None) => Plan::Steps(self.steps(&steps, &at.child_key("steps"))),
+            (Some(steps), None) => Plan::Steps(self.steps(&steps, &names, &at.child_key("steps"))),
             (None, Some(refused)) if !refused.is_empty() => {
                 Plan::Refused(refused.into_iter().map(|one| Refused { at: one.at, says: one.says }).collect())
             }
@@ -149,99 +120,126 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let mut needs: BTreeSet<Need> =
-            case.needs.iter().chain(&file.needs).map(|wire::Need::Clock| Need::Clock).collect();
-        needs.extend((!peer.address.is_loopback()).then_some(Need::Peer));
-        needs.extend((peer.address.is_loopback() && peer.address.is_ipv6()).then_some(Need::Ipv6));
-        needs.extend(peer.secure.then_some(Need::Tls));
-        if let Plan::Steps(steps) = &plan {
-            needs.extend(steps.iter().filter_map(|step| match step.action {
-                Action::Advance(_) => Some(Need::Clock),
-                Action::StoreDown(_) => Some(Need::Store),
-                Action::Exchange { .. } => None,
-            }));
-        }
-        let secrets = case.secrets.as_ref().or(file.secrets.as_ref()).cloned().unwrap_or_default();
-        let (name, about) = (format!("{group}/{}", case.name), case.about.or_else(|| file.about.clone()));
-        Some(Case { name, about, config, secrets, upstreams, peer, needs, plan })
+        Some(Case {
+            name: format!("{}/{}", self.group, case.name),
+            group: self.group.to_owned(),
+            file: self.path.to_owned(),
+            line: self.line(at),
+            about: case.about.or_else(|| file.about.clone()),
+            config,
+            sources,
+            secrets,
+            tokens,
+            upstreams,
+            peer,
+            needs,
+            plan,
+        })
     }
 
-    /// `{ include: FILE }`, or the configuration itself.
-    fn config(&mut self, value: &Value, at: &Pointer) -> Option<Value> {
-        let map = value.as_object()?;
-        let (Some(include), 1) = (map.get("include"), map.len()) else { return Some(value.clone()) };
-        let include = include.as_str()?;
-        let path = self.path.parent().unwrap_or(Path::new("")).join(include);
+    /// `{ include: FILE }`, or the configuration itself; and where it is written.
+    fn config(&mut self, value: &Value, at: &Pointer) -> Option<(Value, Sources)> {
+        let include = value.as_object().filter(|map| map.len() == 1).and_then(|map| map.get("include")?.as_str());
+        let Some(include) = include else { return Some((value.clone(), self.sources.part(at))) };
+        let path = beside(self.path, include);
+        if let Some(known) = self.included.get(&path) {
+            return Some(known.clone());
+        }
         match config::load(&path) {
-            Ok(loaded) => Some(loaded.document),
+            Ok(loaded) => {
+                let read = (loaded.document, loaded.sources);
+                self.included.insert(path, read.clone());
+                Some(read)
+            }
             Err(report) => {
-                self.findings.error(at.child_key("include"), report.to_string());
+                self.findings.error(at.child_key("include"), report.to_string().trim_end());
                 None
             }
         }
     }
 
-    fn peer(&mut self, peer: &wire::Peer, at: &Pointer) -> Peer {
-        let mut parsed = Peer { secure: peer.secure, ..Peer::default() };
-        if let Some(text) = &peer.address {
-            match text.parse() {
-                Ok(address) => parsed.address = address,
-                Err(_) => {
-                    self.findings.error(at.child_key("address"), format!("{text:?} is no IP address"));
+    fn values<'v>(&'v mut self, tokens: &'v [&'v str]) -> Values<'v> {
+        Values { findings: self.findings, tokens }
+    }
+
+    fn upstreams(
+        &mut self,
+        written: Option<&BTreeMap<String, Vec<wire::Rule>>>,
+        config: &Value,
+        of_another: bool,
+        at: &Pointer,
+    ) -> BTreeMap<String, Vec<Rule>> {
+        let mut upstreams = BTreeMap::new();
+        for (name, rules) in written.into_iter().flatten() {
+            let at = at.child_key(name);
+            if config.get("upstreams").and_then(|all| all.get(name)).is_none() {
+                if of_another {
+                    continue;
                 }
+                self.findings.error(&at, format!("the configuration has no upstream `{name}`")).on_key();
             }
+            let gone = |rule: &wire::Rule| matches!(rule.fail, Some(wire::Fault::ConnectError));
+            if rules.iter().any(|rule| gone(rule) && (rules.len() > 1 || rule.times.is_some())) {
+                let message = "`connect_error` is an upstream's only rule, for all requests: what is not there reads none";
+                self.findings.error(&at, message);
+            }
+            let mut values = self.values(&[]);
+            let rules = rules.iter().enumerate().filter_map(|(index, rule)| values.rule(rule, &at.child_index(index)));
+            upstreams.insert(name.clone(), rules.collect());
         }
-        parsed
+        upstreams
     }
 
-    fn rule(&mut self, rule: &wire::Rule, at: &Pointer) -> Option<Rule> {
-        let outcome = match (&rule.respond, rule.fail) {
-            (Some(respond), None) => {
-                Outcome::Respond(Values { findings: &mut self.findings }.respond(respond, &at.child_key("respond"))?)
-            }
-            (None, Some(wire::Fault::ConnectError)) => Outcome::ConnectError,
-            (None, Some(wire::Fault::Timeout)) => Outcome::Timeout,
-            (None, Some(wire::Fault::Reset)) => Outcome::Reset,
-            _ => {
-                self.findings.error(at, "a rule has either `respond` or `fail`");
-                return None;
-            }
-        };
-        let wire::When { method, path, query, headers } = rule.when.clone();
-        let headers = headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
-        Some(Rule { when: When { method, path, query, headers }, outcome })
-    }
-
-    fn steps(&mut self, steps: &[Value], at: &Pointer) -> Vec<Step> {
+    fn steps(&mut self, steps: &[Value], tokens: &[&str], at: &Pointer) -> Vec<Step> {
         let mut all = Vec::new();
         for (index, value) in steps.iter().enumerate() {
             let at = at.child_index(index);
-            let step = read::<wire::Step>(value, &at, &mut self.findings).value;
-            let Some(action) = step.and_then(|step| self.action(step, &at)) else { continue };
-            let (line, _) = self.place(&at, Part::Value);
-            all.push(Step { place: format!("{}:{line}", self.path.display()), action });
+            let step = read::<wire::Step>(value, &at, self.findings).value;
+            let Some(action) = step.and_then(|step| action(step, &at, &mut self.values(tokens))) else { continue };
+            all.push(Step { line: self.line(&at), action });
         }
         all
     }
+}
 
-    fn action(&mut self, step: wire::Step, at: &Pointer) -> Option<Action> {
-        match step {
-            wire::Step { send: Some(send), expect: Some(expect), advance: None, store: None, .. } => {
-                let mut values = Values { findings: &mut self.findings };
-                let send = values.send(&send, &at.child_key("send"))?;
-                let expect = Box::new(values.expect(&expect, &at.child_key("expect"))?);
-                Some(Action::Exchange { send, expect, repeat: step.repeat.unwrap_or(1) })
-            }
-            wire::Step { advance: Some(text), send: None, expect: None, repeat: None, store: None, .. } => {
-                values::duration(&text, &at.child_key("advance"), &mut self.findings).map(Action::Advance)
-            }
-            wire::Step { store: Some(store), send: None, expect: None, repeat: None, advance: None, .. } => {
-                Some(Action::StoreDown(matches!(store, wire::Store::Down)))
-            }
-            _ => {
-                self.findings.error(at, "a step is `send` with `expect`, or `advance`, or `store`");
-                None
-            }
+fn action(step: wire::Step, at: &Pointer, values: &mut Values<'_>) -> Option<Action> {
+    match step {
+        wire::Step { send: Some(send), expect: Some(expect), advance: None, store: None, .. } => {
+            values.not_zero(step.repeat, &at.child_key("repeat"));
+            let send = values.send(&send, &at.child_key("send"))?;
+            let expect = Box::new(values.expect(&expect, &at.child_key("expect"))?);
+            Some(Action::Exchange { send, expect, repeat: step.repeat.unwrap_or(1) })
+        }
+        wire::Step { advance: Some(text), send: None, expect: None, repeat: None, store: None, .. } => {
+            values.duration(&text, &at.child_key("advance")).map(Action::Advance)
+        }
+        wire::Step { store: Some(store), send: None, expect: None, repeat: None, advance: None, .. } => {
+            Some(Action::Store(match store {
+                wire::Store::Up => Store::Up,
+                wire::Store::Down => Store::Down,
+                wire::Store::LostResponse => Store::LostResponse,
+                wire::Store::Duplicate => Store::Duplicate,
+                wire::Store::StaleRead => Store::StaleRead,
+            }))
+        }
+        _ => {
+            values.findings.error(at, "a step is `send` with `expect`, or `advance`, or `store`");
+            None
         }
     }
+}
+
+/// The path of a file that another names. `cases/../gateway.yaml` is better read as `gateway.yaml`, where that is the same file.
+fn beside(file: &Path, named: &str) -> PathBuf {
+    let whole = file.parent().unwrap_or(Path::new("")).join(named);
+    let mut short = PathBuf::new();
+    for part in whole.components() {
+        match (part, short.components().next_back()) {
+            (Component::ParentDir, Some(Component::Normal(_))) => drop(short.pop()),
+            _ => short.push(part),
+        }
+    }
+    // a link among the folders makes it another
+    let same = |one: &Path, other: &Path| one.canonicalize().ok().zip(other.canonicalize().ok()).is_some_and(|(a, b)| a == b);
+    if same(&short, &whole) { short } else { whole }
 }

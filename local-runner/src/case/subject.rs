@@ -1,14 +1,23 @@
 //! What a case runs against.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Case, Need, Send};
+use portico_core::Timestamp;
+use portico_core::decision::{Decision, Outcome, Policy, Reason};
+
+use super::{Case, Need, Rule, Send, Store, When};
 
 /// One way to run a gateway.
 pub trait Subject: Sync {
     /// The name in test names and in `skips.toml`.
     fn name(&self) -> &'static str;
+
+    /// Why it cannot run a case, whatever that needs; `None` when it can.
+    fn declines(&self, _: &Case) -> Option<String> {
+        None
+    }
 
     /// Why it cannot do what a case needs; `None` when it can.
     fn lacks(&self, case: &Case, need: Need) -> Option<String>;
@@ -25,11 +34,21 @@ pub trait Session {
     /// Sends one request and waits for its response, and for what it left behind.
     fn exchange(&mut self, send: &Send) -> Result<Answer, String>;
 
-    /// Moves the clock on.
-    fn advance(&mut self, duration: Duration) -> Result<(), String>;
+    /// Moves the clock on. Only asked of subjects that do not lack [`Need::Clock`].
+    fn advance(&mut self, _: Duration) -> Result<(), String> {
+        Err("a real clock cannot be moved".to_owned())
+    }
 
-    /// Lets the rate-limit store fail, or work again.
-    fn set_store_down(&mut self, down: bool) -> Result<(), String>;
+    /// Changes the state of the rate-limit store. Only asked of subjects that do not lack [`Need::Store`].
+    fn set_store(&mut self, _: Store) -> Result<(), String> {
+        Err("the store does not fail on demand".to_owned())
+    }
+
+    /// The gateway's clock.
+    fn now(&self) -> Timestamp {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_micros(u64::try_from(now.as_micros()).unwrap_or(u64::MAX))
+    }
 }
 
 /// What came of a configuration that should be refused.
@@ -44,22 +63,26 @@ pub enum Refusal {
 }
 
 /// What came of a request.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Answer {
     /// The response's status.
     pub status: u16,
     /// Its header fields, names in lower case, one entry a line.
     pub headers: Vec<(String, String)>,
-    /// Its body.
+    /// Its body, as far as it came.
     pub body: Vec<u8>,
+    /// Whether the body broke off before its end.
+    pub broke: bool,
     /// What reached the upstreams, in order, by their names.
     pub upstream: BTreeMap<String, Vec<Received>>,
+    /// The route that served it; `None` when there was none, or when it cannot be observed.
+    pub route: Option<String>,
     /// What was decided; `None` when it cannot be observed.
-    pub decisions: Option<Vec<Decided>>,
+    pub decisions: Option<Vec<Decision>>,
 }
 
 /// A request as it reached an upstream.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Received {
     /// The method.
     pub method: String,
@@ -75,32 +98,59 @@ pub struct Received {
     pub unexpected: bool,
 }
 
-/// One decision.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decided {
-    /// The policy.
-    pub policy: String,
-    /// The outcome.
-    pub outcome: String,
-    /// The reason's code.
-    pub reason: String,
-    /// Particulars.
-    pub detail: String,
+/// A decision from its names, as logs and traces write them; `None` for names that are not known.
+pub fn decision(policy: &str, outcome: &str, reason: &str, detail: &str) -> Option<Decision> {
+    Some(Decision {
+        policy: Policy::ALL.into_iter().find(|known| known.as_str() == policy)?,
+        outcome: Outcome::ALL.into_iter().find(|known| known.as_str() == outcome)?,
+        reason: Reason::ALL.iter().copied().find(|known| known.code() == reason)?,
+        detail: detail.to_owned().into(),
+    })
+}
+
+/// The rules of one upstream, and how often each has answered. All its targets share them.
+#[derive(Debug, Default)]
+pub struct Script {
+    rules: Option<Vec<Rule>>,
+    used: Mutex<Vec<u32>>,
+}
+
+impl Script {
+    /// Without rules an upstream answers 200 and nothing else.
+    pub fn new(rules: Option<Vec<Rule>>) -> Self {
+        let used = Mutex::new(vec![0; rules.as_ref().map_or(0, Vec::len)]);
+        Self { rules, used }
+    }
+
+    /// What comes of a request: the outcome of the first rule that matches and is not used up. `None` where there are no rules, and
+    /// where none answers, which is noted on the request.
+    pub fn answer(&self, received: &mut Received) -> Option<super::Outcome> {
+        let rules = self.rules.as_ref()?;
+        // a poisoned lock only means that another thread panicked, which fails the case elsewhere
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = rules.iter().zip(used.iter_mut());
+        let found = open.find(|(rule, used)| rule.times.is_none_or(|times| **used < times) && received.is(&rule.when));
+        received.unexpected = found.is_none();
+        let (rule, used) = found?;
+        *used += 1;
+        Some(rule.outcome.clone())
+    }
+
+    /// Whether nobody is there: no connection comes about.
+    pub fn is_gone(&self) -> bool {
+        self.rules.iter().flatten().any(|rule| matches!(rule.outcome, super::Outcome::ConnectError))
+    }
 }
 
 impl Received {
-    /// The rule of a case that answers this request.
-    pub fn rule<'r>(&self, rules: &'r [super::Rule]) -> Option<&'r super::Rule> {
+    fn is(&self, when: &When) -> bool {
         let is = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
-        rules.iter().find(|rule| {
-            let when = &rule.when;
-            is(&when.method, &self.method)
-                && is(&when.path, &self.path)
-                && is(&when.query, &self.query)
-                && when.headers.iter().all(|(name, value)| {
-                    self.headers.iter().any(|(found, line)| found == name && (line == value || value == "*"))
-                })
-        })
+        is(&when.method, &self.method)
+            && is(&when.path, &self.path)
+            && is(&when.query, &self.query)
+            && when.headers.iter().all(|(name, value)| {
+                self.headers.iter().any(|(found, line)| found == name && (line == value || value == "*"))
+            })
     }
 }
 

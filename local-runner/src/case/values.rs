@@ -1,33 +1,77 @@
-//! The small things of a case file: header lines, bodies, and the texts they are compared with.
+//! What is sent and answered in a case file: requests, responses, header lines, bodies.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use portico_core::config::{Findings, Pointer, units};
-use portico_core::decision::Reason;
-use regex_lite::Regex;
 use serde_json::Value;
 
-use super::expect::{Decided, Expect, Matcher, Seen};
-use super::{Payload, Respond, Send, wire};
+use super::{Outcome, Payload, Peer, Respond, Rule, Send, When, wire};
 
 /// Reads values and notes what is wrong with them.
 pub(super) struct Values<'a> {
     pub(super) findings: &'a mut Findings,
-}
-
-pub(super) fn duration(text: &str, at: &Pointer, findings: &mut Findings) -> Option<Duration> {
-    units::duration(text).map_err(|message| findings.error(at, message)).ok()
+    /// The names of the case's tokens.
+    pub(super) tokens: &'a [&'a str],
 }
 
 impl Values<'_> {
-    pub(super) fn respond(&mut self, wire: &wire::Respond, at: &Pointer) -> Option<Respond> {
+    pub(super) fn duration(&mut self, text: &str, at: &Pointer) -> Option<Duration> {
+        units::duration(text).map_err(|message| self.findings.error(at, message)).ok()
+    }
+
+    pub(super) fn rule(&mut self, rule: &wire::Rule, at: &Pointer) -> Option<Rule> {
+        let outcome = match (&rule.respond, rule.fail) {
+            (Some(respond), None) => Outcome::Respond(self.respond(respond, &at.child_key("respond"))?),
+            (None, Some(wire::Fault::ConnectError)) => Outcome::ConnectError,
+            (None, Some(wire::Fault::Timeout)) => Outcome::Timeout,
+            (None, Some(wire::Fault::Reset)) => Outcome::Reset,
+            _ => {
+                self.findings.error(at, "a rule has either `respond` or `fail`");
+                return None;
+            }
+        };
+        self.not_zero(rule.times, &at.child_key("times"));
+        let wire::When { method, path, query, headers } = rule.when.clone();
+        let headers = headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+        Some(Rule { when: When { method, path, query, headers }, times: rule.times, outcome })
+    }
+
+    /// What happens no time at all is a mistake.
+    pub(super) fn not_zero(&mut self, times: Option<u32>, at: &Pointer) {
+        if times == Some(0) {
+            self.findings.error(at, "expected 1 at least");
+        }
+    }
+
+    pub(super) fn peer(&mut self, peer: &wire::Peer, at: &Pointer) -> Peer {
+        let mut parsed = Peer { secure: peer.secure, ..Peer::default() };
+        if let Some(text) = &peer.address {
+            match text.parse() {
+                Ok(address) => parsed.address = address,
+                Err(_) => {
+                    self.findings.error(at.child_key("address"), format!("{text:?} is no IP address"));
+                }
+            }
+        }
+        parsed
+    }
+
+    fn respond(&mut self, wire: &wire::Respond, at: &Pointer) -> Option<Respond> {
         let mut headers = self.lines(&wire.headers, &at.child_key("headers"));
         let body = self.payload(&wire.json, &wire.body, &wire.chunks, at)?;
         if wire.json.is_some() && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
             headers.push(("content-type".to_owned(), "application/json".to_owned()));
         }
-        Some(Respond { status: wire.status.unwrap_or(200), headers, body })
+        let delay = match &wire.delay {
+            Some(text) => Some(self.duration(text, &at.child_key("delay"))?),
+            None => None,
+        };
+        let break_at = at.child_key("break_after");
+        if wire.break_after.is_some_and(|after| after >= body.bytes().len()) {
+            self.findings.error(break_at, "the body is not longer than that: nothing would break");
+        }
+        Some(Respond { status: wire.status.unwrap_or(200), headers, body, delay, break_after: wire.break_after })
     }
 
     pub(super) fn send(&mut self, wire: &wire::Send, at: &Pointer) -> Option<Send> {
@@ -35,7 +79,11 @@ impl Values<'_> {
             self.findings.error(at.child_key("url"), format!("expected http://HOST/PATH, found {:?}", wire.url));
             return None;
         };
-        let own = self.lines(&wire.headers, &at.child_key("headers"));
+        let headers_at = at.child_key("headers");
+        let own = self.lines(&wire.headers, &headers_at);
+        for (name, value) in &own {
+            self.placeholders(value, &headers_at.child_key(name));
+        }
         let says = |name: &str| wire.headers.keys().any(|own| own.eq_ignore_ascii_case(name));
         let mut headers = Vec::new();
         if !says("host") {
@@ -64,6 +112,21 @@ impl Values<'_> {
             self.findings.error(at, "a request line has no blanks in its method and target");
         }
         Some(Send { method, target, headers, body })
+    }
+
+    /// `${token.NAME}` stands for a token that the case has.
+    fn placeholders(&mut self, text: &str, at: &Pointer) {
+        for rest in text.split("${token.").skip(1) {
+            if rest.split_once('}').is_some_and(|(name, _)| self.tokens.contains(&name)) {
+                continue;
+            }
+            let known: Vec<_> = self.tokens.iter().map(|name| format!("${{token.{name}}}")).collect();
+            let help = match known.as_slice() {
+                [] => "`tokens` has none".to_owned(),
+                known => format!("known: {}", known.join(", ")),
+            };
+            self.findings.error(at, "this stands for no token").help(help);
+        }
     }
 
     fn payload(
@@ -97,7 +160,7 @@ impl Values<'_> {
         lines
     }
 
-    fn texts(&mut self, value: &Value, at: &Pointer) -> Option<Vec<String>> {
+    pub(super) fn texts(&mut self, value: &Value, at: &Pointer) -> Option<Vec<String>> {
         let one = |value: &Value| match value {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
@@ -111,103 +174,6 @@ impl Values<'_> {
             self.findings.error(at, "expected text, or a list of texts");
         }
         texts
-    }
-
-    pub(super) fn expect(&mut self, wire: &wire::Expect, at: &Pointer) -> Option<Expect> {
-        let problem = match &wire.problem {
-            Some(code) => Some(self.reason(code, &at.child_key("problem"))?),
-            None => None,
-        };
-        let upstream_at = at.child_key("upstream");
-        let upstream = wire.upstream.as_ref().map(|all| {
-            let seen = all.iter().map(|(name, requests)| {
-                let at = upstream_at.child_key(name);
-                let each = requests.iter().enumerate().map(|(index, seen)| self.seen(seen, &at.child_index(index)));
-                (name.clone(), each.collect())
-            });
-            seen.collect()
-        });
-        let decisions_at = at.child_key("decisions");
-        let decisions = wire.decisions.iter().map(|(policy, text)| self.decided(policy, text, &decisions_at));
-        let decisions = decisions.collect();
-        let headers = self.matchers(&wire.headers, &at.child_key("headers"));
-        let body = wire.body.as_ref().and_then(|value| self.matcher(value, &at.child_key("body")));
-        Some(Expect { status: wire.status, problem, headers, json: wire.json.clone(), body, upstream, decisions })
-    }
-
-    fn reason(&mut self, code: &str, at: &Pointer) -> Option<Reason> {
-        let reason = Reason::ALL.iter().copied().find(|reason| reason.code() == code);
-        if reason.is_none() {
-            self.findings.error(at, format!("{code:?} is no reason code"));
-        }
-        reason
-    }
-
-    fn decided(&mut self, policy: &str, text: &str, at: &Pointer) -> Decided {
-        let at = at.child_key(policy);
-        let (outcome, reason) = match text.split_once(' ') {
-            Some((outcome, reason)) => (outcome, Some(reason)),
-            None => (text, None),
-        };
-        if let Some(code) = reason {
-            self.reason(code, &at);
-        }
-        if !["allow", "deny", "would_deny", "respond", "none"].contains(&outcome) {
-            let message = format!("expected allow, deny, would_deny, respond or none, found {outcome:?}");
-            self.findings.error(&at, message);
-        }
-        let outcome = (outcome != "none").then(|| outcome.to_owned());
-        Decided { policy: policy.to_owned(), outcome, reason: reason.map(str::to_owned) }
-    }
-
-    fn seen(&mut self, wire: &wire::Seen, at: &Pointer) -> Seen {
-        Seen {
-            method: wire.method.clone(),
-            path: wire.path.clone(),
-            query: wire.query.clone(),
-            headers: self.matchers(&wire.headers, &at.child_key("headers")),
-            json: wire.json.clone(),
-            body: wire.body.as_ref().and_then(|value| self.matcher(value, &at.child_key("body"))),
-            body_bytes: wire.body_bytes,
-        }
-    }
-
-    fn matchers(&mut self, headers: &BTreeMap<String, Value>, at: &Pointer) -> Vec<(String, Matcher)> {
-        let mut matchers = Vec::new();
-        for (name, value) in headers {
-            let matcher = self.matcher(value, &at.child_key(name));
-            matchers.extend(matcher.map(|matcher| (name.to_ascii_lowercase(), matcher)));
-        }
-        matchers
-    }
-
-    fn matcher(&mut self, value: &Value, at: &Pointer) -> Option<Matcher> {
-        let Some(map) = value.as_object() else { return self.texts(value, at).map(Matcher::Lines) };
-        let mut entries = map.iter();
-        let (Some((key, value)), None) = (entries.next(), entries.next()) else {
-            self.findings
-                .error(at, "expected text, a list, or one of { matches }, { contains }, { lacks } and { present }");
-            return None;
-        };
-        let at = at.child_key(key);
-        match (key.as_str(), value) {
-            ("present", Value::Bool(present)) => Some(Matcher::Present(*present)),
-            ("contains", Value::String(text)) => Some(Matcher::Contains(text.clone())),
-            ("lacks", Value::String(text)) => Some(Matcher::Lacks(text.clone())),
-            ("matches", Value::String(text)) => match Regex::new(&format!("^(?:{text})$")) {
-                Ok(regex) => Some(Matcher::Matches(regex)),
-                Err(error) => {
-                    self.findings.error(&at, error.to_string());
-                    None
-                }
-            },
-            _ => {
-                self.findings
-                    .error(&at, "expected { matches: regex }, { contains: text }, { lacks: text } or { present: bool }")
-                    .on_key();
-                None
-            }
-        }
     }
 }
 

@@ -3,11 +3,13 @@
 mod build;
 mod check;
 mod dev;
+mod diff;
+mod explain;
 mod listen;
 mod routes;
 mod schema;
 mod serve;
-mod sign;
+mod test;
 mod token;
 
 use std::fmt;
@@ -51,6 +53,12 @@ enum Command {
     Check(check::Options),
     /// Turn a configuration and all that it includes into one canonical file with its hash
     Build(build::Options),
+    /// Run cases against a gateway, offline
+    Test(test::Options),
+    /// Say what a change of the configuration changes: for whom it lets more pass, and for whom less
+    Diff(diff::Options),
+    /// Say what becomes of a request, step by step, and why
+    Explain(explain::Options),
     /// Print the JSON Schema of the configuration, for editors
     Schema(schema::Options),
     /// Sign a token that the gateway accepts, for development only
@@ -73,6 +81,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Serve(options) => serve::run(options),
         Command::Check(options) => check::run(&options),
         Command::Build(options) => build::run(&options),
+        Command::Test(options) => test::run(&options),
+        Command::Diff(options) => diff::run(&options),
+        Command::Explain(options) => explain::run(&options),
         Command::Schema(options) => schema::run(&options),
         Command::Token(options) => token::run(&options),
     };
@@ -165,5 +176,12 @@ mod tests {
         assert_eq!(cli.dev.listen.port(), 8081);
         assert!(Cli::try_parse_from(["portico", "--lisen", "127.0.0.1:8081"]).is_err());
         assert!(Cli::try_parse_from(["portico", "--listen", "127.0.0.1:8081", "check"]).is_err());
+    }
+
+    #[test]
+    fn there_are_as_many_threads_as_asked_for_or_as_processors() {
+        let threads = |workers| runtime(workers).unwrap().metrics().num_workers();
+        assert_eq!(threads(Some(3)), 3);
+        assert_eq!(threads(None), std::thread::available_parallelism().unwrap().get());
     }
 }

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use portico::sign::Signer;
 use portico_core::config::{units, wire};
 use portico_core::jwt::Algorithm;
 use serde_json::{Map, Value, json};
 
-use super::sign::Signer;
 use super::{ConfigOption, Failure, print};
 use crate::configuration::{self, Purpose};
 use crate::secrets::Secrets;

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use portico_core::config::Severity;
+use portico_core::config::{Code, Severity};
 use serde_json::Value;
 
-use super::report::Note;
+use super::note::Note;
 use super::tree::{Entry, Kind, Node, Span};
 
 /// Deeper nesting is refused, aliases written out.
@@ -161,7 +161,8 @@ impl<'a> Builder<'a> {
         };
         if sum.nodes > MAX_NODES || sum.text > MAX_TEXT {
             let message = format!("the document is too large: more than {MAX_NODES} values, aliases written out");
-            return Err(note(span, message).with_help("split it into several files and `include` them"));
+            let help = "split it into several files and `include` them";
+            return Err(note(span, message).with_code(Code::TooLarge).with_help(help));
         }
         match &mut frame.filling {
             Filling::List(items) => items.push(node),
@@ -177,7 +178,7 @@ impl<'a> Builder<'a> {
                 Some(Some((text, key_span))) => {
                     if let Some(first) = seen.get(&text) {
                         let message = format!("the key {text:?} is here twice, first in line {}", first.line);
-                        self.wrong(note(key_span, message));
+                        self.wrong(note(key_span, message).with_code(Code::DuplicateKey));
                     } else {
                         seen.insert(text.clone(), key_span);
                         entries.push(Entry { key: text, key_span, value: node });
@@ -212,10 +213,10 @@ impl<'a> Builder<'a> {
 }
 
 fn too_deep(span: Span) -> Note {
-    note(span, format!("nested deeper than {MAX_DEPTH} levels"))
+    note(span, format!("nested deeper than {MAX_DEPTH} levels")).with_code(Code::TooLarge)
 }
 
 /// An error at a place.
 pub(super) fn note(span: Span, message: impl Into<String>) -> Note {
-    Note::at(Severity::Error, span, message)
+    Note::at(Severity::Error, Code::Syntax, span, message)
 }

@@ -8,7 +8,7 @@ use miette::{
 };
 use portico_core::config::Severity;
 
-use super::report::Note;
+use super::note::Note;
 use super::tree::Span;
 
 /// Longer lines are not shown: a JSON file may be one line of megabytes.
@@ -122,6 +122,8 @@ pub(super) struct Shown<'a> {
     pub(super) note: &'a Note,
     pub(super) message: String,
     pub(super) excerpt: Option<Excerpt>,
+    /// Why it is accepted; `None` when it is not.
+    pub(super) waived: Option<&'a str>,
 }
 
 impl Shown<'_> {
@@ -141,15 +143,24 @@ impl fmt::Display for Shown<'_> {
 impl std::error::Error for Shown<'_> {}
 
 impl Diagnostic for Shown<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.note.code))
+    }
+
     fn severity(&self) -> Option<miette::Severity> {
-        Some(match self.note.severity {
-            Severity::Error => miette::Severity::Error,
-            Severity::Warning => miette::Severity::Warning,
+        Some(match (self.waived, self.note.severity) {
+            (Some(_), _) => miette::Severity::Advice,
+            (None, Severity::Error) => miette::Severity::Error,
+            (None, Severity::Warning) => miette::Severity::Warning,
         })
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.note.help.as_ref().map(|help| -> Box<dyn fmt::Display> { Box::new(help) })
+        match (self.waived, &self.note.help) {
+            (Some(reason), _) => Some(Box::new(format!("waived: {reason}"))),
+            (None, Some(help)) => Some(Box::new(help)),
+            (None, None) => None,
+        }
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {

@@ -3,9 +3,9 @@
 use std::path::{Component, Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
-use portico_core::config::{Pointer, Severity};
+use portico_core::config::{Code, Pointer, Severity};
 
-use super::report::Note;
+use super::note::Note;
 use super::sources::Sources;
 use super::tree::{Kind, Node, Span};
 
@@ -45,35 +45,40 @@ impl Include {
         }
         sources.watch(&fixed_part(&directory.join(&self.pattern), directory));
         let Some(name) = directory.to_str() else {
-            return Err(self.error(format!("patterns do not work in {}: its name is not UTF-8", directory.display())));
+            let message = format!("patterns do not work in {}: its name is not UTF-8", directory.display());
+            return Err(self.error(Code::FileUnreadable, message));
         };
         // The directory's own name is no pattern, whatever is in it. An absolute pattern replaces it.
         let pattern = Path::new(&Pattern::escape(name)).join(&self.pattern);
         let options =
             MatchOptions { require_literal_separator: true, require_literal_leading_dot: true, ..MatchOptions::new() };
         let found = glob::glob_with(&pattern.to_string_lossy(), options)
-            .map_err(|error| self.error(format!("{:?} is no pattern: {}", self.pattern, error.msg)))?;
+            .map_err(|error| self.error(Code::InvalidValue, format!("{:?} is no pattern: {}", self.pattern, error.msg)))?;
         let mut paths = Vec::new();
         for path in found {
-            let path =
-                path.map_err(|error| self.error(format!("cannot read {}: {}", error.path().display(), error.error())))?;
+            let unreadable = |error: glob::GlobError| {
+                let message = format!("cannot read {}: {}", error.path().display(), error.error());
+                self.error(Code::FileUnreadable, message)
+            };
+            let path = path.map_err(unreadable)?;
             if path.is_file() {
                 paths.push(path);
             }
         }
         paths.sort();
         if paths.is_empty() {
-            return Err(self.note(Severity::Warning, format!("no file matches {:?}", self.pattern)));
+            let message = format!("no file matches {:?}", self.pattern);
+            return Err(self.note(Severity::Warning, Code::IncludeEmpty, message));
         }
         Ok(paths)
     }
 
-    fn error(&self, message: String) -> Note {
-        self.note(Severity::Error, message)
+    fn error(&self, code: Code, message: String) -> Note {
+        self.note(Severity::Error, code, message)
     }
 
-    fn note(&self, severity: Severity, message: String) -> Note {
-        Note::at(severity, self.span, message).with_pointer(self.pointer.clone())
+    fn note(&self, severity: Severity, code: Code, message: String) -> Note {
+        Note::at(severity, code, self.span, message).with_pointer(self.pointer.clone())
     }
 }
 

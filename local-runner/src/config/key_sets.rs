@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use portico_core::config::{Pointer, Severity};
+use portico_core::config::{Code, Pointer, Severity};
 use serde_json::{Map, Value};
 
-use super::report::Note;
+use super::note::Note;
 use super::sources::Sources;
 use super::tree::{FileId, Node, Span};
 use super::yaml::parse;
@@ -50,12 +50,13 @@ impl Reference {
             Ok(_) => parse(text, id),
             Err(error) if error.is_data() => {
                 let message = "a key set is a JSON object with `keys`";
-                Err(vec![Note::at(Severity::Error, Span::start_of(id), message).with_pointer(at)])
+                Err(vec![Note::at(Severity::Error, Code::WrongType, Span::start_of(id), message).with_pointer(at)])
             }
-            Err(error) => Err(vec![
-                Note::at(Severity::Error, place_of(&error, text, id), format!("this is not JSON: {}", bare(&error)))
-                    .with_pointer(at),
-            ]),
+            Err(error) => {
+                let message = format!("this is not JSON: {}", bare(&error));
+                let note = Note::at(Severity::Error, Code::Syntax, place_of(&error, text, id), message);
+                Err(vec![note.with_pointer(at)])
+            }
         }
     }
 

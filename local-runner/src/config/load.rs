@@ -9,9 +9,10 @@ use serde_json::Value;
 use super::include;
 use super::key_sets;
 use super::merge::merge;
-use super::report::{Note, Report};
+use super::note::Note;
+use super::report::Report;
 use super::sources::Sources;
-use super::tree::{Node, Span};
+use super::tree::{FileId, Node, Span};
 use super::yaml::parse;
 
 /// A document, and where its parts come from.
@@ -44,49 +45,97 @@ impl Loaded {
 ///
 /// The report of a failure holds all errors in all files, and what to watch until they are mended.
 pub fn load(path: impl AsRef<Path>) -> Result<Loaded, Report> {
-    let mut loader = Loader { sources: Sources::default(), notes: Vec::new() };
-    let root = loader.load(path.as_ref());
-    let Loader { mut sources, notes } = loader;
-    match root {
-        Some(root) if notes.iter().all(|note| note.severity != Severity::Error) => {
+    let path = path.as_ref();
+    Loader::default().whole(path, directory_of(path), |loader| loader.file(path, None))
+}
+
+/// The same for a text that comes through a pipe: it is called `name`, and what it names is looked for in `directory`.
+pub fn load_text(text: String, name: &Path, directory: &Path) -> Result<Loaded, Report> {
+    Loader::default().whole(name, directory, |loader| {
+        let id = loader.sources.add(name, text);
+        loader.parsed(id, directory)
+    })
+}
+
+/// Reads a document that is no configuration and so includes nothing: a file of cases.
+pub fn load_plain(path: &Path) -> Result<Loaded, Report> {
+    let mut sources = Sources::default();
+    let read = sources.read(path, None).map_err(|note| vec![note]);
+    plain(sources, read)
+}
+
+/// The same for a text that stands, or will stand, in the file at `path`.
+pub fn parse_plain(text: &str, path: &Path) -> Result<Loaded, Report> {
+    let mut sources = Sources::default();
+    let id = sources.add(path, text.to_owned());
+    plain(sources, Ok(id))
+}
+
+fn plain(mut sources: Sources, read: Result<FileId, Vec<Note>>) -> Result<Loaded, Report> {
+    match read.and_then(|id| parse(sources.text(id), id)) {
+        Ok(root) => {
             let document = root.to_value();
             sources.set_root(root);
-            Ok(Loaded { document, sources, notes })
+            Ok(Loaded { document, sources, notes: Vec::new() })
         }
-        _ => Err(Report::new(&sources, &notes, &[])),
+        Err(notes) => Err(Report::new(&sources, &notes, &[])),
     }
 }
 
+#[derive(Default)]
 struct Loader {
     sources: Sources,
     notes: Vec<Note>,
 }
 
 impl Loader {
+    /// What begins with the file called `name`, whose includes are in `directory`.
+    fn whole(
+        mut self,
+        name: &Path,
+        directory: &Path,
+        first: impl FnOnce(&mut Self) -> Option<Node>,
+    ) -> Result<Loaded, Report> {
+        let root = first(&mut self).map(|root| self.with_includes(root, name, directory));
+        let Self { mut sources, notes } = self;
+        match root {
+            Some(root) if notes.iter().all(|note| note.severity != Severity::Error) => {
+                let document = root.to_value();
+                sources.set_root(root);
+                Ok(Loaded { document, sources, notes })
+            }
+            _ => Err(Report::new(&sources, &notes, &[])),
+        }
+    }
+
     /// The whole document. What could not be read is noted and left out.
-    fn load(&mut self, path: &Path) -> Option<Node> {
-        let mut root = self.file(path, None)?;
-        let mut seen = HashSet::from([identity(path)]);
+    fn with_includes(&mut self, mut root: Node, name: &Path, directory: &Path) -> Node {
+        let mut seen = HashSet::from([identity(name)]);
         for include in include::take(&mut root) {
-            let found = include.find(directory_of(path), &mut self.sources);
+            let found = include.find(directory, &mut self.sources);
             for found in found.unwrap_or_else(|note| self.note(note)) {
                 if seen.insert(identity(&found))
                     && let Some(included) = self.file(&found, Some(include.span()))
                 {
-                    self.notes.extend(merge(&mut root, &included, path, &self.sources));
+                    self.notes.extend(merge(&mut root, &included, name, &self.sources));
                 }
             }
         }
-        Some(root)
+        root
     }
 
     /// One file, with its key sets; `None` when it is not there or cannot be read.
     fn file(&mut self, path: &Path, from: Option<Span>) -> Option<Node> {
-        let read = self.sources.read(path, from).map_err(|note| vec![note]);
-        let parsed = read.and_then(|id| parse(self.sources.text(id), id));
+        let id = self.sources.read(path, from).map_err(|note| self.notes.push(note)).ok()?;
+        self.parsed(id, directory_of(path))
+    }
+
+    /// A file that was read, with the key sets that it names in `directory`.
+    fn parsed(&mut self, id: FileId, directory: &Path) -> Option<Node> {
+        let parsed = parse(self.sources.text(id), id);
         let mut root = parsed.map_err(|notes| self.notes.extend(notes)).ok()?;
         for reference in key_sets::references(&root) {
-            match reference.read(directory_of(path), &mut self.sources) {
+            match reference.read(directory, &mut self.sources) {
                 Ok(set) => reference.replace(&mut root, set),
                 Err(notes) => self.notes.extend(notes),
             }

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use portico_core::config::{Pointer, Severity};
+use portico_core::config::{Code, Pointer, Severity};
 use serde_json::Value;
 
-use super::report::Note;
+use super::note::Note;
 use super::sources::Sources;
 use super::tree::{Entry, Kind, Node, Span};
 
@@ -19,10 +19,8 @@ pub(super) fn merge(root: &mut Node, included: &Node, main: &Path, sources: &Sou
         Kind::Map(_) | Kind::Scalar(Value::Null) => {}
         _ => {
             let found = included.describe();
-            notes.push(error(
-                included.span(),
-                format!("expected a map with routes, upstreams or identities, found {found}"),
-            ));
+            let message = format!("expected a map with routes, upstreams or identities, found {found}");
+            notes.push(error(Code::WrongType, included.span(), message));
         }
     }
     for entry in included.entries() {
@@ -31,7 +29,8 @@ pub(super) fn merge(root: &mut Node, included: &Node, main: &Path, sources: &Sou
             "upstreams" | "identities" => insert(root, entry, sources, &mut notes),
             key => {
                 let help = format!("only routes, upstreams and identities can; write it in {}", main.display());
-                notes.push(error(entry.key_span, format!("{key:?} cannot stand in an included file")).with_help(help));
+                let message = format!("{key:?} cannot stand in an included file");
+                notes.push(error(Code::MisplacedKey, entry.key_span, message).with_help(help));
             }
         }
     }
@@ -63,7 +62,8 @@ fn insert(root: &mut Node, entry: &Entry, sources: &Sources, notes: &mut Vec<Not
                 let first = sources.name(old.key_span);
                 let message = format!("the {one} {:?} is defined twice, first at {first}", new.key);
                 let help = "names hold across all files; rename one of them, or remove it";
-                notes.push(error(new.key_span, message).with_help(help).with_pointer(pointer.child_key(&*new.key)));
+                let note = error(Code::DuplicateName, new.key_span, message).with_help(help);
+                notes.push(note.with_pointer(pointer.child_key(&*new.key)));
             }
         }
     }
@@ -85,9 +85,10 @@ fn place_for<'a>(root: &'a mut Node, like: &Entry, empty: Kind) -> Option<&'a mu
 
 fn wrong_kind(entry: &Entry, wanted: &str) -> Note {
     let pointer = Pointer::root().child_key(&*entry.key);
-    error(entry.key_span, format!("expected {wanted}, found {}", entry.value.describe())).with_pointer(pointer)
+    let message = format!("expected {wanted}, found {}", entry.value.describe());
+    error(Code::WrongType, entry.key_span, message).with_pointer(pointer)
 }
 
-fn error(span: Span, message: String) -> Note {
-    Note::at(Severity::Error, span, message)
+fn error(code: Code, span: Span, message: String) -> Note {
+    Note::at(Severity::Error, code, span, message)
 }

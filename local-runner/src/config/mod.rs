@@ -9,12 +9,15 @@
 //! ```
 
 mod builder;
+mod checks;
 mod excerpt;
 mod include;
 mod key_sets;
 mod load;
 mod merge;
+mod note;
 mod report;
+mod sarif;
 mod scalar;
 mod sources;
 mod syntax;
@@ -22,8 +25,10 @@ mod tree;
 mod yaml;
 
 pub use builder::{MAX_DEPTH, MAX_NODES};
-pub use load::{Loaded, load};
-pub use report::{Note, Report, Style};
-pub use sources::{Source, Sources};
+pub use checks::entry;
+pub use load::{Loaded, load, load_plain, load_text, parse_plain};
+pub use note::{Note, Waived};
+pub use report::{Report, Search, Style};
+pub use sources::{Place, Source, Sources};
 pub use tree::{FileId, Node, Span};
 pub use yaml::{MAX_BYTES, parse};

@@ -1,15 +1,17 @@
 //! The files that a document was read from, and the way back from a pointer to a line.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use portico_core::config::{Part, Pointer, Severity};
+use portico_core::config::{Code, Part, Pointer, Segment};
 use serde_json::Value;
 
-use super::report::Note;
+use super::excerpt::Excerpt;
+use super::note::Note;
 use super::tree::{FileId, Kind, Node, Span};
 use super::yaml::MAX_BYTES;
 
@@ -19,6 +21,25 @@ pub struct Sources {
     files: Vec<Arc<Source>>,
     root: Arc<Node>,
     watched: BTreeSet<PathBuf>,
+}
+
+/// A place in a file, with the line in question. It shows as `file:line:column`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file, as it is to be shown.
+    pub file: String,
+    /// Its line, from 1.
+    pub line: u32,
+    /// Its column, from 1, in characters.
+    pub column: u32,
+    /// The line with carets below what is meant; empty when it is too long to be shown.
+    pub excerpt: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}:{}", self.file, self.line, self.column)
+    }
 }
 
 /// A file that was read.
@@ -38,10 +59,48 @@ impl Default for Sources {
 }
 
 impl Sources {
+    /// A document that stands in this one, at `pointer`; the same where there is none.
+    pub fn part(&self, pointer: &Pointer) -> Self {
+        let mut root = &self.root;
+        for segment in pointer.segments() {
+            let below = match segment {
+                Segment::Key(name) => root.entry(name).map(|entry| &entry.value),
+                Segment::Index(index) => root.items().get(*index),
+            };
+            root = below.unwrap_or(root);
+        }
+        Self { files: self.files.clone(), root: Arc::clone(root), watched: self.watched.clone() }
+    }
+
+    /// Where `pointer` points to, or the nearest thing around it that exists, to be shown; `None` when no file could be read.
+    pub fn place(&self, pointer: &Pointer) -> Option<Place> {
+        let span = self.locate(pointer, Part::Value)?;
+        let source = self.file(span.file)?;
+        let file = source.path.display().to_string();
+        let mut excerpt = String::new();
+        if let Some(lines) = Excerpt::around(span, &source.text, file.clone()) {
+            lines.plain(&mut excerpt);
+        }
+        Some(Place { file, line: span.line, column: span.column, excerpt })
+    }
+
     /// Where `pointer` points to, or the nearest thing around it that exists; `None` when no file could be read.
     pub fn locate(&self, pointer: &Pointer, part: Part) -> Option<Span> {
         let span = self.root.locate(pointer, part);
         self.file(span.file).map(|_| span)
+    }
+
+    /// The line and the column behind the last character of a place, both from 1.
+    pub fn end(&self, span: Span) -> (u32, u32) {
+        let range = span.offset as usize..span.end() as usize;
+        let meant = self.file(span.file).and_then(|source| source.text.get(range)).unwrap_or_default();
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let (above, last) = meant.rsplit_once('\n').map_or((None, meant), |(above, last)| (Some(above), last));
+        let column = number(last.chars().count());
+        match above {
+            None => (span.line, span.column.saturating_add(column)),
+            Some(above) => (span.line.saturating_add(number(above.split('\n').count())), column.saturating_add(1)),
+        }
     }
 
     /// One of the files; `None` for a number from other sources.
@@ -85,11 +144,16 @@ impl Sources {
         self.watch(path);
         let text = read_text(path).map_err(|trouble| {
             let message = format!("cannot read {}: {trouble}", path.display());
-            Note { severity: Severity::Error, span: from, pointer: Pointer::root(), message, help: None }
+            Note { span: from, ..Note::nowhere(Code::FileUnreadable, message) }
         })?;
+        Ok(self.add(path, text))
+    }
+
+    /// Takes a file as read.
+    pub(super) fn add(&mut self, path: &Path, text: String) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
         self.files.push(Arc::new(Source { path: path.to_owned(), text }));
-        Ok(id)
+        id
     }
 }
 

@@ -1,9 +1,9 @@
 //! What is wrong with YAML that cannot be read, and what its author probably meant.
 
 use granit_parser::{ErrorKind, ScanError};
-use portico_core::config::Severity;
+use portico_core::config::{Code, Severity};
 
-use super::report::Note;
+use super::note::Note;
 use super::tree::Span;
 
 /// The note for an error of the parser, which stands at `span`.
@@ -46,8 +46,8 @@ pub(super) fn note(error: &ScanError, span: Span) -> Note {
         }
         Is::ExpectedBlockSequenceEntry => ("expected `- item` here", "check the indentation"),
         Is::InvalidIndentation => ("the indentation fits nothing above", "check the indentation"),
-        _ => return Note::at(Severity::Error, span, error.info()),
+        _ => return Note::at(Severity::Error, Code::Syntax, span, error.info()),
     };
-    let note = Note::at(Severity::Error, span, message);
+    let note = Note::at(Severity::Error, Code::Syntax, span, message);
     if help.is_empty() { note } else { note.with_help(help) }
 }

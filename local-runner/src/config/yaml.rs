@@ -8,10 +8,11 @@
 //! Anchors and aliases are taken, and bounded.
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, StructureStyle, Tag};
+use portico_core::config::Code;
 use serde_json::Value;
 
 use super::builder::{Builder, Filling, note};
-use super::report::Note;
+use super::note::Note;
 use super::tree::{FileId, Kind, Node, Span};
 use super::{scalar, syntax};
 
@@ -38,7 +39,7 @@ impl Reader<'_> {
     fn run(&mut self) -> Result<(), Note> {
         if self.text.len() > MAX_BYTES {
             let message = format!("the file is larger than {} MiB", MAX_BYTES >> 20);
-            return Err(note(Span::start_of(self.file), message));
+            return Err(note(Span::start_of(self.file), message).with_code(Code::TooLarge));
         }
         let options = granit_parser::options! { disallow_directives: true, emit_comments: false };
         let mut documents = 0;

@@ -50,6 +50,20 @@ async fn failures_are_as_ordered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn slow_takes_two_seconds_and_events_half_a_second_or_as_long_as_asked() {
+    for (uri, millis) in [
+        ("demo://slow/", 2_000),
+        ("demo://slow/?ms=500", 500),
+        ("demo://sse/?count=3", 1_000),
+        ("demo://sse/?count=3&ms=20", 40),
+    ] {
+        let start = Instant::now();
+        body(get(uri).await.unwrap()).await;
+        assert_eq!(start.elapsed(), Duration::from_millis(millis), "{uri}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn events_come_one_by_one() {
     let events = body(get("demo://sse/?count=2").await.unwrap()).await;
     assert_eq!(events, "id: 1\nevent: tick\ndata: {\"tick\":1}\n\nid: 2\nevent: tick\ndata: {\"tick\":2}\n\n");

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tracing_subscriber::fmt::MakeWriter;
 
 pub(crate) use access::json;
-pub(crate) use readable::{Readable, colour};
+pub(crate) use readable::{Readable, colour, plain};
 
 /// The most lines that wait to be written.
 const WAITING: usize = 8 * 1024;

@@ -60,13 +60,18 @@ impl Readable {
             }
             _ => format!("{policy} {} {reason}", outcome.as_str()),
         };
+        self.outcome(*outcome, &text)
+    }
+
+    /// A text about a decision, in the colour of its outcome.
+    pub(crate) fn outcome(self, outcome: Outcome, text: &str) -> String {
         let colour = match outcome {
             Outcome::Allow => DIM,
             Outcome::Respond => CYAN,
             Outcome::WouldDeny => YELLOW,
             Outcome::Deny => RED,
         };
-        self.paint(colour, &text)
+        self.paint(colour, text)
     }
 
     pub(crate) fn bold(self, text: &str) -> String {
@@ -108,7 +113,7 @@ fn duration(micros: u128) -> String {
 }
 
 /// Without what a terminal would take for commands: a client chooses its path freely.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.chars().flat_map(|char| if char.is_control() { char.escape_unicode().collect() } else { vec![char] }).collect()
 }
 

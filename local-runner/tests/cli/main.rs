@@ -2,9 +2,13 @@
 
 mod commands;
 mod dev;
+mod examples;
+mod explain;
 mod http;
 mod process;
+mod promises;
 mod readme;
 mod schema;
 mod serve;
+mod terminal;
 mod token;

@@ -194,6 +194,33 @@ async fn a_timeout_counts_anew_while_an_upload_goes_on() {
 }
 
 #[tokio::test]
+async fn an_upstream_has_30_s_for_the_head_of_a_response_and_any_time_for_its_body() {
+    let (listener, up) = raw_upstream().await;
+    let mut config = proxy(up);
+    config["upstreams"]["up"].as_object_mut().unwrap().remove("timeout");
+    let server = start(config).await;
+    let clock = Clock::pause();
+    for (wait, status) in [(29, "200"), (31, "504")] {
+        let mut client = Raw::connect(server.address).await;
+        client.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        let mut behind = Raw::new(listener.accept().await.unwrap().0);
+        behind.head().await;
+        clock.advance(wait).await;
+        if status == "200" {
+            behind.send("HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\nsl").await;
+        }
+        let head = client.head().await;
+        assert!(head.starts_with(&format!("http/1.1 {status}")), "{head}");
+        if status == "200" {
+            client.expect("sl").await;
+            clock.advance(3_600).await;
+            behind.send("ow").await;
+            client.expect("ow").await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_does_not_send_its_body_is_at_fault_itself() {
     let (listener, up) = raw_upstream().await;
     let mut config = proxy(up);

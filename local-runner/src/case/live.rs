@@ -1,0 +1,186 @@
+//! A gateway that runs already, somewhere: the same cases, sent to its URL, with stubs of ours behind it.
+//!
+//! What cannot be done there is skipped and said, never passed. What is on the way is seen: addresses and the scheme are the real
+//! ones, and what earlier requests left behind (rate limits) is still there.
+
+mod gateway;
+mod reach;
+mod session;
+mod stubs;
+mod trace;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex};
+
+use portico_core::config::compile;
+
+use self::gateway::Gateway;
+use self::reach::Reach;
+use self::session::Running;
+pub use self::stubs::Given;
+use self::stubs::Stubs;
+use self::trace::Tracer;
+use super::expect::Expect;
+use super::origin::lock;
+use super::subject::{Refusal, Session, Subject};
+use super::{Action, Case, Need, Plan};
+
+/// A gateway that runs already.
+#[derive(Debug)]
+pub struct Live(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    gateway: Gateway,
+    /// The hash of its configuration, if it tells.
+    hash: Option<String>,
+    stubs: Mutex<Stubs>,
+    reach: Reach,
+    tracer: Option<Tracer>,
+    said: Mutex<Said>,
+}
+
+/// What is worth saying at the end.
+#[derive(Debug, Default)]
+struct Said {
+    /// By the hash of another configuration, how many cases are for it.
+    other: BTreeMap<String, usize>,
+    /// How many cases expect decisions that nobody could see.
+    undecided: usize,
+    /// How many answers had no trace although one was asked for.
+    untraced: usize,
+}
+
+/// Why no case can be run there.
+#[derive(Debug)]
+pub struct Problem {
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}\n  help: {}", self.message, self.help)
+    }
+}
+
+impl Live {
+    /// Looks whether the gateway at `url` is there, and starts the stubs that `cases` need. With the secret of its `debug` each
+    /// request asks for a trace, so that decisions can be seen.
+    pub fn new(url: &str, given: &[Given], debug: Option<&str>, cases: &[Case]) -> Result<Self, Problem> {
+        let tracer = debug.map(Tracer::new).transpose()?;
+        let gateway = Gateway::parse(url)?;
+        let hash = gateway.health()?;
+        let reach = Reach::of(cases.iter().filter(|case| unable(case).is_none()));
+        let stubs = Stubs::start(given, cases, &reach)?;
+        let said = Mutex::default();
+        Ok(Self(Arc::new(Inner { gateway, hash, stubs: Mutex::new(stubs), reach, tracer, said })))
+    }
+
+    /// What to know about the cases that ran, besides what came of them.
+    pub fn notes(&self) -> Vec<String> {
+        let (said, url) = (lock(&self.0.said), &self.0.gateway);
+        let serves = self.0.hash.as_deref().unwrap_or_default();
+        let other = said.other.iter().map(|(hash, count)| {
+            let cases = counted(*count, "case is", "cases are");
+            format!("{cases} for the configuration {hash}, and {url} serves {serves}: what differs may fail")
+        });
+        let undecided = (said.undecided > 0).then(|| {
+            let cases = counted(said.undecided, "case", "cases");
+            format!("decisions of {cases} were not compared: give the gateway's `debug` secret to see them")
+        });
+        let untraced = (said.untraced > 0).then(|| {
+            let answers = counted(said.untraced, "answer", "answers");
+            format!(
+                "decisions of {answers} were not compared: they came without a trace; look whether the gateway has `debug`, this \
+                 secret and the right time"
+            )
+        });
+        other.chain(undecided).chain(untraced).collect()
+    }
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// Why a case cannot be run on any gateway that runs already.
+fn unable(case: &Case) -> Option<String> {
+    if let Plan::Refused(_) = case.plan {
+        return Some("a gateway that runs takes no configuration from a case".to_owned());
+    }
+    let set = |(name, value): &(&String, &String)| std::env::var(name).as_ref() == Ok(*value);
+    let unset: Vec<_> = case.secrets.iter().filter(|secret| !set(secret)).map(|(name, _)| name.as_str()).collect();
+    if !unset.is_empty() {
+        let names = unset.join(", ");
+        return Some(format!(
+            "its secrets cannot be set there; start the gateway with them, and set them here too to say so ({names})"
+        ));
+    }
+    match case.peer.address {
+        // one with another address altogether is a need of its own
+        IpAddr::V4(address) if address.is_loopback() && address != Ipv4Addr::LOCALHOST => {
+            Some(format!("its client has the address {address}"))
+        }
+        _ => None,
+    }
+}
+
+impl Subject for Live {
+    fn name(&self) -> &'static str {
+        "live"
+    }
+
+    fn declines(&self, case: &Case) -> Option<String> {
+        unable(case).or_else(|| lock(&self.0.stubs).declines(case, &self.0.reach))
+    }
+
+    fn lacks(&self, _: &Case, need: Need) -> Option<String> {
+        let why = match need {
+            Need::Clock => "a real clock cannot be moved or stopped",
+            Need::Store => "its store does not fail on demand",
+            Need::Peer => "clients have the address of this machine there",
+            Need::Keys => "its configuration has other keys; give the tokens a private key of your own with `key`",
+            Need::Ipv6 if !self.0.gateway.is_ipv6_loopback() => "it is not reached by IPv6 on loopback",
+            Need::Tls if !self.0.gateway.is_secure() => "it is reached without TLS",
+            Need::Ipv6 | Need::Tls => return None,
+        };
+        Some(why.to_owned())
+    }
+
+    fn start(&self, case: &Case) -> Result<Box<dyn Session>, String> {
+        lock(&self.0.stubs).play(case, &self.0.reach)?;
+        let compared = expectations(case).any(|expect| !expect.decisions.is_empty());
+        // a trace comes with a Cache-Control of its own
+        let changed = expectations(case).any(|expect| expect.headers.iter().any(|(name, _)| name == "cache-control"));
+        let traced = self.0.tracer.is_some() && !changed;
+        let mut said = lock(&self.0.said);
+        said.undecided += usize::from(compared && !traced);
+        if let (Some(hash), Ok((gateway, _))) = (&self.0.hash, compile(&case.config)) {
+            let own = gateway.hash().to_string();
+            if own != *hash {
+                *said.other.entry(own).or_default() += 1;
+            }
+        }
+        Ok(Box::new(Running { inner: Arc::clone(&self.0), traced, compared }))
+    }
+
+    fn refuse(&self, case: &Case) -> Result<Refusal, String> {
+        Err(unable(case).unwrap_or_default())
+    }
+}
+
+fn expectations(case: &Case) -> impl Iterator<Item = &Expect> {
+    let steps = match &case.plan {
+        Plan::Steps(steps) => steps.as_slice(),
+        Plan::Refused(_) => &[],
+    };
+    steps.iter().filter_map(|step| match &step.action {
+        Action::Exchange { expect, .. } => Some(&**expect),
+        Action::Advance(_) | Action::Store(_) => None,
+    })
+}

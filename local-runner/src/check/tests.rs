@@ -1,0 +1,197 @@
+//! Each finding where it belongs, and silence where it nearly does. The examples of docs/checks.md are tested too: the bad one
+//! of each is found, the good one is not.
+
+use portico_core::config::outline::Outline;
+use portico_core::config::{Code, Findings, compile};
+use serde_json::Value;
+
+use super::{Target, lint};
+
+/// A gateway with these parts, in YAML.
+fn gateway(parts: &str) -> Value {
+    let text = format!("portico: 1\nname: example\n{parts}");
+    portico::config::parse(&text, portico::config::FileId(0)).unwrap_or_else(|notes| panic!("{notes:#?}\n{text}")).to_value()
+}
+
+/// Everything that is found, by the compiler too.
+fn findings(target: Option<Target>, parts: &str) -> Findings {
+    let document = gateway(parts);
+    let mut findings = match compile(&document) {
+        Ok((_, warnings)) => warnings,
+        Err(errors) => return errors,
+    };
+    let outline = Outline::read(&document, &mut Findings::new()).unwrap();
+    lint(&outline, &document, target, &mut findings);
+    findings
+}
+
+/// `CODE at POINTER` for each.
+fn found_on(target: Option<Target>, parts: &str) -> Vec<String> {
+    let findings = findings(target, parts);
+    let mut found: Vec<_> = findings.iter().map(|found| format!("{} at {}", found.code, found.pointer)).collect();
+    found.sort();
+    found
+}
+
+fn codes(target: Option<Target>, parts: &str) -> Vec<Code> {
+    findings(target, parts).iter().map(|found| found.code).collect()
+}
+
+/// Routes of a gateway whose parts give no reason for findings, one a line: what follows `- `.
+fn found(routes: &str) -> Vec<String> {
+    let routes: String = routes.lines().map(|route| format!("  - {}\n", route.trim())).collect();
+    let parts = format!(
+        "
+upstreams: {{ app: {{ targets: [{{ url: 'http://app.internal' }}], timeout: 5s }} }}
+identities: {{ users: {{ jwt: {{ secret: '${{secret.S}}', issuer: a, audience: b, algorithms: [HS256] }} }} }}
+routes:
+{routes}"
+    );
+    found_on(None, &parts)
+}
+
+const LIMITED: &str = "rate_limit: { limit: 1, per: 1m }";
+
+#[test]
+fn open_doors_beside_guarded_ones() {
+    let beside = |open: &str| {
+        let guarded = "{ name: guarded, match: { path: '/api/orders/{id}', host: api.example }, upstream: app, policies: { auth: { any_of: [users] } } }";
+        found(&format!("{guarded}\n{open}"))
+    };
+    for (at, open) in [
+        ("match.path", format!("{{ name: a, match: {{ path: /api/admin }}, upstream: app, policies: {{ {LIMITED} }} }}")),
+        ("match.path", format!("{{ name: a, match: {{ path: /%61pi }}, upstream: app, policies: {{ {LIMITED} }} }}")),
+        ("match.path", format!("{{ name: a, match: {{ path: '/api/{{*x}}', host: '*.example' }}, upstream: app, policies: {{ {LIMITED} }} }}")),
+        ("match.path", format!("{{ name: a, match: {{ path: /api/a, host: API.example. }}, upstream: app, policies: {{ {LIMITED} }} }}")),
+        ("policies.auth", format!("{{ name: a, match: {{ path: /api/a }}, upstream: app, policies: {{ {LIMITED}, auth: {{ any_of: [users], optional: true }} }} }}")),
+        ("policies.auth", format!("{{ name: a, match: {{ path: /api/a }}, upstream: app, policies: {{ {LIMITED}, auth: {{ any_of: [users], mode: observe }} }} }}")),
+        ("policies.auth", format!("{{ name: a, match: {{ path: /api/a }}, upstream: app, policies: {{ {LIMITED}, auth: off }} }}")),
+        ("match.path", format!("{{ name: a, match: {{ path: /api/a }}, upstream: app, policies: {{ {LIMITED}, ip: {{ deny: [10.0.0.1] }} }} }}")),
+        ("match.path", format!("{{ name: a, match: {{ path: /api/a, methods: [OPTIONS, GET] }}, upstream: app, policies: {{ {LIMITED} }} }}")),
+    ] {
+        assert_eq!(beside(&open), [format!("public_beside_authenticated at routes[1].{at}")], "{open}");
+    }
+    for open in [
+        "{ name: a, match: { path: /apis/admin }, upstream: app, policies: { LIMITED } }",
+        "{ name: a, match: { path: /API/admin }, upstream: app, policies: { LIMITED } }",
+        "{ name: a, match: { path: / }, upstream: app, policies: { LIMITED } }",
+        "{ name: a, match: { path: '/{*rest}' }, upstream: app, policies: { LIMITED } }",
+        "{ name: a, match: { path: /api/admin, host: example }, upstream: app, policies: { LIMITED } }",
+        "{ name: a, match: { path: /api/admin, host: '*.api.example' }, upstream: app, policies: { LIMITED } }",
+        "{ name: a, match: { path: /api/admin, methods: [OPTIONS] }, upstream: app, policies: { LIMITED } }",
+        "{ name: a, match: { path: /api/admin }, upstream: app, policies: { ip: { allow: [10.0.0.0/8] } } }",
+        "{ name: a, match: { path: /api/admin }, upstream: app, policies: { auth: { any_of: [users] } } }",
+        "{ name: a, match: { path: /api/status }, respond: {} }",
+        "{ name: a, match: { path: /api/old }, redirect: { to: /api/new } }",
+    ] {
+        assert_eq!(beside(&open.replace("LIMITED", LIMITED)), [""; 0], "{open}");
+    }
+}
+
+#[test]
+fn open_doors_without_a_limit() {
+    let route = |policies: &str| format!("{{ name: a, match: {{ path: /a }}, upstream: app, policies: {{ {policies} }} }}");
+    for policies in ["", "rate_limit: off", "rate_limit: { limit: 1, per: 1m, mode: observe }", "auth: { any_of: [users], optional: true }"] {
+        assert_eq!(found(&route(policies)), ["rate_limit_missing at routes[0].upstream"], "{policies}");
+    }
+    for policies in [LIMITED, "auth: { any_of: [users] }", "ip: { allow: [10.0.0.0/8] }"] {
+        assert_eq!(found(&route(policies)), [""; 0], "{policies}");
+    }
+    assert_eq!(found("{ name: a, match: { path: /a }, respond: {} }"), [""; 0]);
+
+    let by = "rate_limit: { limit: 1, per: 1m, by: { header: X-Tenant } }";
+    assert_eq!(found(&route(by)), ["rate_limit_evadable at routes[0].policies.rate_limit.by"]);
+    assert_eq!(found(&route(&format!("{by}, auth: {{ any_of: [users] }}"))), [""; 0]);
+}
+
+#[test]
+fn upstreams_to_wait_for_and_to_ask_twice() {
+    let upstream = |keys: &str| {
+        let parts = format!(
+            "upstreams: {{ app: {{ targets: [{{ url: 'http://app.internal' }}]{keys} }} }}\n\
+             routes: [{{ name: a, match: {{ path: /a }}, respond: {{}} }}]\n"
+        );
+        found_on(None, &parts)
+    };
+    assert_eq!(upstream(""), ["timeout_missing at upstreams.app"]);
+    assert_eq!(upstream(", timeout: 30s"), [""; 0]);
+    let retry = |methods: &str| upstream(&format!(", timeout: 5s, retry: {{ attempts: 2{methods} }}"));
+    assert_eq!(
+        retry(", methods: [GET, POST, PATCH]"),
+        [
+            "retry_unsafe_method at upstreams.app.retry.methods[1]",
+            "retry_unsafe_method at upstreams.app.retry.methods[2]"
+        ]
+    );
+    for methods in ["", ", methods: [GET, PUT, DELETE, PROPFIND]"] {
+        assert_eq!(retry(methods), [""; 0], "{methods}");
+    }
+}
+
+#[test]
+fn bodies_of_streams() {
+    let route = |header: &str, response: &str| {
+        found(&format!("{{ name: a, match: {{ path: /a, headers: {{ {header} }} }}, upstream: app, policies: {{ {LIMITED}, response: {response} }} }}"))
+    };
+    let edit = "{ json: { remove: [a] } }";
+    for (header, name) in [("Accept: text/event-stream", "Accept"), ("accept: 'application/x-ndjson; q=1'", "accept"), ("Upgrade: websocket", "Upgrade")] {
+        assert_eq!(route(header, edit), [format!("body_policy_on_stream at routes[0].match.headers.{name}")], "{header}");
+    }
+    assert_eq!(route("Accept: application/json", edit), [""; 0]);
+    assert_eq!(route("X-Accept: text/event-stream", edit), [""; 0]);
+    assert_eq!(route("Accept: text/event-stream", "{ headers: { remove: [Server] } }"), [""; 0]);
+    assert_eq!(route("Accept: text/event-stream", "{ mode: off, json: { remove: [a] } }"), [""; 0]);
+}
+
+#[test]
+fn shadows_are_told_with_their_place() {
+    assert_eq!(
+        found(
+            "{ name: a, match: { path: /a, headers: { X-V: '*' } }, respond: {} }
+             { name: b, match: { path: /a, headers: { X-V: '2' } }, respond: {} }
+             { name: c, match: { path: /c, headers: { X-V: '*' }, methods: [POST] }, respond: {} }
+             { name: d, match: { path: /c, headers: { X-V: '2' }, methods: [GET, POST] }, respond: {} }"
+        ),
+        ["route_shadowed at routes[1].match", "route_shadowed at routes[3].match.methods[1]"]
+    );
+}
+
+#[test]
+fn guarantees_are_asked_of_the_target() {
+    let limit = |keys: &str| {
+        format!("routes: [{{ name: a, match: {{ path: /a }}, respond: {{}}, policies: {{ rate_limit: {{ limit: 1, per: 1m{keys} }} }} }}]\n")
+    };
+    for target in [Target::Cloudflare, Target::Spin, Target::Lambda] {
+        for asked in ["", ", guarantee: exact", ", mode: observe"] {
+            let told = found_on(Some(target), &limit(asked));
+            assert_eq!(told, ["limit_guarantee at routes[0].policies.rate_limit.guarantee"], "{target:?} {asked}");
+        }
+        for asked in [", guarantee: approximate", ", mode: off"] {
+            assert_eq!(found_on(Some(target), &limit(asked)), [""; 0], "{target:?} {asked}");
+        }
+    }
+    for target in [Some(Target::Native), None] {
+        assert_eq!(found_on(target, &limit("")), [""; 0], "{target:?}");
+    }
+    let inherited = "defaults: { rate_limit: { limit: 1, per: 1m } }\n\
+                     routes: [{ name: a, match: { path: /a }, respond: {} }, { name: b, match: { path: /b }, respond: {} }]\n";
+    assert_eq!(found_on(Some(Target::Spin), inherited), ["limit_guarantee at defaults.rate_limit.guarantee"]);
+}
+
+#[test]
+fn the_examples_of_the_documentation_are_what_they_are_said_to_be() {
+    // these depend on files, on the environment and on keys
+    let without = [Code::IncludeEmpty, Code::SecretUnset, Code::KeySkipped];
+    for code in Code::ALL {
+        let entry = portico::config::entry(*code);
+        let blocks: Vec<_> = entry.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        let target = (*code == Code::LimitGuarantee).then_some(Target::Cloudflare);
+        match blocks.as_slice() {
+            [bad, good] => {
+                assert!(codes(target, bad).contains(code), "{code} is not found in its bad example:\n{bad}");
+                assert_eq!(codes(target, good), [], "in the good example of {code}:\n{good}");
+            }
+            _ => assert!(blocks.is_empty() && (!code.is_waivable() || without.contains(code)), "{code} lacks examples"),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! One configuration that decides recorded requests again: the gateway itself, on the simulated platform.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use http::{Response, StatusCode};
+use portico_core::config;
+use portico_core::sim::{Sim, block_on};
+use portico_core::{Action, Body, FetchError, Gateway, Record, Timestamp};
+use serde_json::Value;
+
+use super::known_keys::secret_value;
+use super::recorded::By;
+use super::request::Again;
+use crate::configuration::secret_names;
+use crate::diff::side::Side;
+use crate::secrets::Secrets;
+
+/// One configuration, and the state that requests leave behind.
+pub(super) struct Replay<'s> {
+    pub(super) side: &'s Side,
+    /// Decides requests whose callers were recreated.
+    known: Gateway,
+    sim: Sim,
+    upstream: Rc<Upstream>,
+}
+
+/// All upstreams: each answers as was recorded.
+struct Upstream {
+    answer: Cell<Result<StatusCode, FetchError>>,
+    /// The path and query of the last request.
+    arrived: RefCell<Option<String>>,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub(super) struct Became {
+    pub(super) record: Record,
+    /// The path and query that went upstream, if any did.
+    pub(super) arrived: Option<String>,
+}
+
+impl<'s> Replay<'s> {
+    /// `known`: the configuration with known keys. Secrets come from the environment; those that are not there are made up. The
+    /// error says why there is no replay.
+    pub(super) fn new(side: &'s Side, known: &Value) -> Result<Self, String> {
+        let sim = Sim::new(0);
+        let secrets = Secrets::environment();
+        for name in secret_names(side.document()).into_iter().chain(secret_names(known)) {
+            sim.set_secret(&name, &secrets.get(&name).unwrap_or_else(|| secret_value(&name)));
+        }
+        let (known, _warnings) = config::compile(known).map_err(|findings| {
+            let findings: Vec<_> = findings.iter().map(ToString::to_string).collect();
+            format!("{} cannot be replayed: {}", side.name, findings.join("; "))
+        })?;
+        let upstream = Rc::new(Upstream { answer: Cell::new(Ok(StatusCode::OK)), arrived: RefCell::default() });
+        for authority in known.routes().iter().flat_map(|route| authorities(&route.action)) {
+            let upstream = Rc::clone(&upstream);
+            sim.faulty_upstream(authority, move |request| {
+                *upstream.arrived.borrow_mut() = request.uri().path_and_query().map(ToString::to_string);
+                let mut response = Response::new(Body::Empty);
+                *response.status_mut() = upstream.answer.get()?;
+                Ok(response)
+            });
+        }
+        Ok(Self { side, known, sim, upstream })
+    }
+
+    /// Decides a request that was recorded at `time`. The clock never goes back.
+    pub(super) fn decide(&self, again: Again, by: &By, time: Timestamp) -> Became {
+        self.sim.set_now(time.max(portico_core::Platform::now(&self.sim)));
+        self.upstream.answer.set(again.upstream);
+        *self.upstream.arrived.borrow_mut() = None;
+        let gateway = match by {
+            By::Log(_) => &self.known,
+            By::Browser(_) => self.side.gateway(),
+        };
+        let (_response, after) = block_on(gateway.handle(&self.sim, &again.peer, again.request));
+        Became { record: after.record, arrived: self.upstream.arrived.take() }
+    }
+}
+
+/// Where the targets of a route's upstream are.
+fn authorities(action: &Action) -> impl Iterator<Item = &str> {
+    let targets = match action {
+        Action::Forward(upstream) => upstream.targets(),
+        Action::Respond(_) | Action::Redirect(_) => &[],
+    };
+    targets.iter().filter_map(|target| target.name().rsplit_once("://").map(|(_, authority)| authority))
+}
