@@ -14,7 +14,8 @@ use crate::policy::Policies;
 use crate::policy::rate_limit::RateLimit;
 use crate::policy::security_headers::SecurityHeaders;
 
-/// What became of a request, from its [`Record`]. No values of header fields are in it, and no secrets.
+/// What became of a request, from its [`Record`]. Of the values of header fields only the ids and the client's address are in
+/// it, of the query and of secrets nothing.
 #[derive(Debug, Clone, Serialize)]
 pub struct Explanation<'a> {
     /// The gateway's name.
@@ -455,9 +456,15 @@ mod tests {
     fn a_trace_that_is_too_long_is_shortened() {
         let gateway = gateway();
         let (mut long, short) = (record(&gateway, "/orders/7", &[]), record(&gateway, "/orders/7", &[]));
-        for decision in &mut long.decisions {
-            decision.detail = "é\"\u{7f}\u{1}🦀".repeat(2_000).into();
-        }
+        let detail = "é\"\u{7f}\u{1}🦀".repeat(2_000);
+        let decision = |policy| Decision {
+            policy,
+            outcome: Outcome::WouldDeny,
+            reason: Reason::RouteMatched,
+            detail: detail.clone().into(),
+        };
+        long.decisions = Policy::ALL.map(decision).into();
+        long.canonical = Some(detail.clone());
         let text = Explanation::new(&gateway, &long).to_ascii(5 * 1024);
         assert!(text.len() <= 5 * 1024 && text.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{text}");
         let told: Value = serde_json::from_str(&text).unwrap();

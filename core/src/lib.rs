@@ -54,7 +54,8 @@
 //! # Index
 //!
 //! [`Gateway`] is the spine; [`config`] compiles one; [`policy`] holds what it asks and does, [`route`] and [`forward`] what comes
-//! before and after; [`decision`] lists every reason; [`sim`] stands in for a platform.
+//! before and after; [`decision`] lists every reason; [`explain`] tells them step by step, [`debug`] to whom; [`sim`] stands in
+//! for a platform.
 
 #![forbid(unsafe_code)]
 

@@ -7,7 +7,7 @@ use portico::config::{Loaded, Note, Report, Search, Sources};
 use portico::demo;
 use portico_core::Gateway;
 use portico_core::config::outline::Outline;
-use portico_core::config::{self, Bundle, Code, Findings, Pointer};
+use portico_core::config::{self, Bundle, Code, Findings, Pointer, Segment};
 use portico_core::template::{Template, Variable};
 use serde_json::Value;
 
@@ -200,12 +200,10 @@ fn missing_secrets(document: &Value, secrets: &Secrets, findings: &mut Findings)
     let mut told = BTreeSet::new();
     for (at, name) in named {
         if secrets.get(&name).is_none() && told.insert(name.clone()) {
+            let signs = at.segments().first() == Some(&Segment::Key("debug".to_owned()));
+            let effect = if signs { "nobody sees a trace" } else { "requests that need it are answered 500" };
             findings
-                .warning(
-                    Code::SecretUnset,
-                    &at,
-                    format!("the secret {name} is not set here: requests that need it are answered 500"),
-                )
+                .warning(Code::SecretUnset, &at, format!("the secret {name} is not set here: {effect}"))
                 .help(format!("set the environment variable {name}; `portico dev` also reads dev.env"));
         }
     }

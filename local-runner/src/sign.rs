@@ -8,8 +8,8 @@ use portico_core::jwt::Algorithm;
 use ring::rand::SystemRandom;
 use ring::signature::KeyPair as _;
 use ring::{hmac, signature as sig};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
 
 /// Something that can sign with one algorithm.
@@ -48,12 +48,8 @@ impl Signer {
                 let key = PrivateKeyDer::from_pem_slice(include_bytes!("sign/rsa-for-tests.pem"));
                 return Key::new(algorithm, &key.map_err(|error| error.to_string())?).map(Self);
             }
-            Algorithm::ES256 => {
-                sig::EcdsaKeyPair::generate_pkcs8(&sig::ECDSA_P256_SHA256_FIXED_SIGNING, &random)
-            }
-            Algorithm::ES384 => {
-                sig::EcdsaKeyPair::generate_pkcs8(&sig::ECDSA_P384_SHA384_FIXED_SIGNING, &random)
-            }
+            Algorithm::ES256 => sig::EcdsaKeyPair::generate_pkcs8(&sig::ECDSA_P256_SHA256_FIXED_SIGNING, &random),
+            Algorithm::ES384 => sig::EcdsaKeyPair::generate_pkcs8(&sig::ECDSA_P384_SHA384_FIXED_SIGNING, &random),
             Algorithm::EdDSA => sig::Ed25519KeyPair::generate_pkcs8(&random),
             Algorithm::HS256 => return Err(NO_KEY.to_owned()),
         };

@@ -1,6 +1,6 @@
 //! The conformance suite: one behaviour is written once, as a case, and holds on every runtime.
 //!
-//! Cases (`tests/cases/README.md`), and what reads and runs them offline (`portico::case`), are part of the product: users test
+//! Cases (`docs/cases.md`), and what reads and runs them offline (`portico::case`), are part of the product: users test
 //! their gateways with them, by `portico test`. Here is what starts a runtime for real and talks to it as a black box, and what
 //! each runtime is known not to do.
 //!

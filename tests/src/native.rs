@@ -67,7 +67,8 @@ impl Subject for Native {
         let mut origins = Vec::new();
         let mut scripts = BTreeMap::new();
         for (upstream, index, authority) in targets(&case.config)? {
-            let script = Arc::clone(scripts.entry(upstream.clone()).or_insert_with(|| Arc::new(case.script(&upstream))));
+            let script =
+                Arc::clone(scripts.entry(upstream.clone()).or_insert_with(|| Arc::new(case.script(&upstream))));
             let part = Part { upstream: upstream.clone(), authority, script };
             let origin = Origin::start(part, Arc::clone(&inbox))
                 .map_err(|error| format!("no origin could be started: {error}"))?;

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use portico::case::offline::Offline;
 use portico::case::run::{Verdict, run};
-use portico::case::{Case, parse};
+use portico::case::subject::{Refusal, Session, Subject};
+use portico::case::{Case, Need, parse};
 use portico_tests::skips::{Settled, Skip, settle};
 
 fn read(text: &str) -> Result<Vec<Case>, String> {
@@ -69,7 +70,7 @@ fn every_difference_is_told() {
         ("status: 200, json: { b: [1, 3] }", "json b[1]"),
         ("status: 200, breaks: true", "body"),
         ("status: 200, body: nothing", "body"),
-        ("status: 200, problem: no_route", "problem code"),
+        ("status: 200, problem: no_route", "problem"),
         ("status: 200, upstream: { app: [{}] }", "requests to app"),
         ("status: 200, decisions: { forward: allow }", "decision of forward"),
         ("status: 200, decisions: { forward: respond forwarded }", "decision of forward"),
@@ -149,10 +150,143 @@ fn what_is_wrong_with_a_file_has_its_place() {
         ("peer: { address: here }\nsteps: []", "some/case.yaml:9:18: ", "no IP address"),
         ("upstreams: { app: [{ fail: timeout, respond: {} }] }\nsteps: []", "some/case.yaml:9:20: ", "either"),
         ("steps: []\ncases: [{ name: a, steps: [] }]", "some/case.yaml:2:1: ", "either `cases`"),
+        ("steps:\n  - { advance: 1s, store: up }", "some/case.yaml:10:5: ", "a step is"),
+        ("steps:\n  - { send: { url: \"http://a/\" }, expect: { status: 200 }, repeat: 0 }", ":10:68: ", "1 at least"),
+        (
+            "steps:\n  - { send: { url: \"http://a/\" }, expect: { status: 200, decisions: { auht: allow } } }",
+            ":10:71: ",
+            "known: path",
+        ),
+        ("upstreams: { app: [{ times: 0, fail: timeout }] }\nsteps: []", ":9:29: ", "1 at least"),
+        ("upstreams: { app: [{ times: 1, fail: connect_error }] }\nsteps: []", ":9:14: ", "only rule"),
+        ("upstreams: { app: [{ respond: { delay: soon } }] }\nsteps: []", ":9:40: ", "expected a duration"),
+        (
+            "upstreams: { app: [{ respond: { body: four, break_after: 4 } }] }\nsteps: []",
+            ":9:58: ",
+            "nothing would break",
+        ),
+        ("cases:\n  - { name: a, steps: [] }\n  - { name: a, steps: [] }", "some/case.yaml:11:", "is there twice"),
         ("steps: [", "some/case.yaml:", ""),
     ] {
         let told = wrong(text);
         assert!(told.contains(place) && told.contains(message), "{text}: {told}");
+    }
+}
+
+const IDENTITIES: &str = r#"
+config:
+  portico: 1
+  name: engine
+  identities:
+    shared: { jwt: { secret: "${secret.S}", algorithms: [HS256] } }
+    keys: { jwt: { jwks: { keys: [] }, algorithms: [ES256] } }
+  routes: [{ name: a, match: { path: /a }, respond: {} }]
+"#;
+
+#[test]
+fn what_is_wrong_with_tokens_has_its_place() {
+    for (text, place, message) in [
+        ("tokens: { a: {} }", ":9:11: ", "there are: `keys`, `shared`"),
+        ("tokens: { a: { identity: none } }", ":9:26: ", "there are: `keys`, `shared`"),
+        ("tokens: { a: { identity: shared } }", ":9:11: ", "no secret S"),
+        ("tokens: { a: { identity: shared } }\nsecrets: { S: short }", ":9:11: ", "32"),
+        ("tokens: { a: { identity: keys, algorithm: HS256 } }", ":9:43: ", "no secret"),
+        ("tokens: { a: { identity: keys, algorithm: none } }", ":9:43: ", "known: ES256"),
+        ("tokens: { a: { identity: keys, key: none.pem } }", ":9:37: ", "PEM file"),
+        ("tokens: { a: { identity: keys, age: old } }", ":9:37: ", "expected a duration"),
+        ("tokens: { a: { identity: keys, expires_in: 1 } }", ":9:44: ", "expected"),
+        ("tokens: { a: { identity: keys, claim: {} } }", ":9:32: ", "did you mean"),
+    ] {
+        let told = read(&format!("{IDENTITIES}{text}\nsteps: []\n")).unwrap_err();
+        assert!(told.contains(place) && told.contains(message), "{text}: {told}");
+    }
+    for (name, help) in [("b", "known: ${token.a}"), ("a", "")] {
+        let step = format!(
+            "{{ send: {{ url: \"http://a/a\", headers: {{ X-A: \"1${{token.{name}}}2\" }} }}, expect: {{ status: 200 }} }}"
+        );
+        let read = read(&format!("{IDENTITIES}tokens: {{ a: {{ identity: keys }} }}\nsteps:\n  - {step}\n"));
+        assert_eq!(
+            read.as_ref().err().is_none_or(|told| !told.contains("stands for no token")),
+            help.is_empty(),
+            "{read:?}"
+        );
+        assert!(read.err().unwrap_or_default().contains(help));
+    }
+    let without = "config: { portico: 1, name: a }\ntokens: { a: {} }\nsteps: []\n";
+    assert!(read(without).unwrap_err().contains("no identity that takes tokens"));
+}
+
+#[test]
+fn keys_are_made_only_where_the_case_has_none() {
+    let needs = |token: &str| {
+        let text = format!(
+            "{IDENTITIES}secrets: {{ S: 0123456789abcdef0123456789abcdef }}\ntokens: {{ a: {token} }}\nsteps: []\n"
+        );
+        let case = case(&text);
+        (
+            case.needs.contains(&Need::Keys),
+            case.config["identities"]["keys"]["jwt"]["jwks"]["keys"].as_array().unwrap().len(),
+        )
+    };
+    assert_eq!(needs("{ identity: shared }"), (false, 0));
+    assert_eq!(needs("{ identity: keys }"), (true, 1));
+}
+
+/// Offline, with a clock that nobody can move.
+struct RealTime;
+
+impl Subject for RealTime {
+    fn name(&self) -> &'static str {
+        "real time"
+    }
+
+    fn lacks(&self, _: &Case, need: Need) -> Option<String> {
+        (need == Need::Clock).then(|| "time flies".to_owned())
+    }
+
+    fn start(&self, case: &Case) -> Result<Box<dyn Session>, String> {
+        Offline.start(case)
+    }
+
+    fn refuse(&self, case: &Case) -> Result<Refusal, String> {
+        Offline.refuse(case)
+    }
+}
+
+#[test]
+fn what_a_subject_cannot_do_is_skipped_and_never_passed() {
+    let right = r#"{ send: { url: "http://a/here" }, expect: { status: 200 } }"#;
+    let wrong = r#"{ send: { url: "http://a/here" }, expect: { status: 201 } }"#;
+    let steps = |steps: &[&str]| {
+        let steps: String = steps.iter().map(|step| format!("  - {step}\n")).collect();
+        run(&case(&format!("{GATEWAY}steps:\n{steps}")), &RealTime)
+    };
+    let skipped = |why: &str| Verdict::Skipped(why.to_owned());
+    assert_eq!(steps(&[right]), Verdict::Passed);
+    assert_eq!(steps(&[right, "{ advance: 1s }", wrong]), skipped("steps 2 to 3: time flies"));
+    assert_eq!(steps(&[right, "{ advance: 1s }"]), skipped("step 2: time flies"));
+    assert_eq!(steps(&["{ advance: 1s }", right]), skipped("time flies"));
+    assert!(matches!(steps(&[wrong, "{ advance: 1s }"]), Verdict::Failed(_)), "what comes before counts");
+    let whole = case(&format!("{GATEWAY}needs: [clock]\nsteps: [{wrong}]\n"));
+    assert_eq!(run(&whole, &RealTime), skipped("time flies"));
+    let slow = "upstreams: { app: [{ respond: { delay: 1s } }] }\n";
+    let slow = case(&format!("{GATEWAY}{slow}steps: [{right}]\n"));
+    assert_eq!(run(&slow, &RealTime), skipped("time flies"));
+}
+
+#[test]
+fn a_rule_answers_as_often_as_it_says_for_all_targets_together() {
+    let two = GATEWAY.replace(
+        r#"{ url: "http://app.internal" }"#,
+        r#"{ url: "http://one.internal" }, { url: "http://two.internal" }"#,
+    );
+    let rules = "upstreams: { app: [{ times: 3, respond: { body: first } }, { when: { path: /app }, respond: { body: then } }] }\n";
+    let first = r#"{ send: { url: "http://a/app" }, expect: { status: 200, body: first }, repeat: 3 }"#;
+    let then = r#"{ send: { url: "http://a/app" }, expect: { status: 200, body: then }, repeat: 3 }"#;
+    let case = case(&format!("{two}{rules}steps:\n  - {first}\n  - {then}\n"));
+    // each run begins anew
+    for _ in 0..2 {
+        assert_eq!(run(&case, &Offline), Verdict::Passed);
     }
 }
 

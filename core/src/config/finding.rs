@@ -101,12 +101,7 @@ impl Findings {
     }
 
     /// Adds a warning; what it returns takes the help.
-    pub fn warning(
-        &mut self,
-        code: Code,
-        pointer: impl Into<Pointer>,
-        message: impl Into<String>,
-    ) -> &mut Finding {
+    pub fn warning(&mut self, code: Code, pointer: impl Into<Pointer>, message: impl Into<String>) -> &mut Finding {
         self.add(Severity::Warning, code, pointer.into(), message.into())
     }
 

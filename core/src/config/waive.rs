@@ -62,24 +62,21 @@ fn collect<'o>(
 
 /// Reports the waivers that could never waive anything, and those without a reason.
 pub(super) fn check(outline: &Outline, compiler: &mut Compiler<'_>) {
-    let waivable: Vec<_> = Code::ALL.iter().filter(|code| code.is_waivable()).map(|code| code.as_str()).collect();
     for waiver in outline.waivers() {
-        if !waivable.contains(&waiver.code) {
-            let (message, help) = match waiver.code.parse::<Code>() {
-                Ok(Code::WaiverUnused) => ("`waiver_unused` cannot be waived".to_owned(), "remove the waiver instead".to_owned()),
-                Ok(code) => (format!("`{code}` is an error, and errors cannot be waived"), "mend it instead".to_owned()),
-                Err(_) => {
-                    let help = suggestion(waiver.code, waivable.iter().copied(), "codes");
-                    (format!("there is no finding `{}`", waiver.code), help)
-                }
-            };
-            compiler.error(&waiver.at, message).code(Code::WaiverInvalid).help(help).on_key();
-        }
-        if waiver.reason.trim().is_empty() {
-            compiler
-                .error(&waiver.at, "a waiver without a reason")
-                .code(Code::WaiverInvalid)
-                .help("say why this is acceptable here, for whoever reads it next year");
-        }
+        let (message, help) = match waiver.code.parse::<Code>() {
+            Ok(code) if !code.is_waivable() => {
+                (format!("`{code}` cannot be waived"), "mend what is found instead".to_owned())
+            }
+            Err(_) => {
+                let waivable = Code::ALL.iter().filter(|code| code.is_waivable()).map(|code| code.as_str());
+                (format!("there is no finding `{}`", waiver.code), suggestion(waiver.code, waivable, "codes"))
+            }
+            Ok(_) if waiver.reason.trim().is_empty() => {
+                let help = "say why this is acceptable here, for whoever reads it next year";
+                ("a waiver without a reason".to_owned(), help.to_owned())
+            }
+            Ok(_) => continue,
+        };
+        compiler.error(&waiver.at, message).code(Code::WaiverInvalid).help(help).on_key();
     }
 }

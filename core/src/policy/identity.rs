@@ -342,9 +342,7 @@ impl ApiKey {
                     continue;
                 };
                 if let Some(other) = keys.insert(hash, Arc::clone(&principal)) {
-                    compiler
-                        .error(&at, format!("`{}` has the same key", other.consumer))
-                        .code(Code::DuplicateApiKey);
+                    compiler.error(&at, format!("`{}` has the same key", other.consumer)).code(Code::DuplicateApiKey);
                 }
             }
         }

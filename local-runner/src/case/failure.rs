@@ -8,7 +8,7 @@ use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
 use super::compare::Difference;
-use super::places::{Behind, Traced};
+use super::places::{Behind, Decisive, Traced};
 use super::subject::{Answer, Received};
 use crate::paint::Paint;
 
@@ -50,8 +50,8 @@ pub enum Trouble {
 /// An answer that is another than expected.
 #[derive(Debug, PartialEq)]
 pub struct Differs {
-    /// What differs, and what is behind it: the number of the decision in `trace`, if one was made, and what is configured.
-    pub differences: Vec<(Difference, Option<(Option<usize>, Behind)>)>,
+    /// What differs, and what brought it about.
+    pub differences: Vec<(Difference, Option<Decisive>)>,
     /// What came.
     pub answer: Answer,
     /// What was decided; empty when it cannot be observed.
@@ -113,13 +113,15 @@ impl Failure {
 impl Differs {
     fn render(&self, paint: Paint, out: &mut String) {
         let mut shown = Vec::new();
-        for (difference, behind) in &self.differences {
+        for (difference, decisive) in &self.differences {
             _ = writeln!(out, "\n  {}", paint.bold(&difference.field));
             values(difference, paint, out);
-            let Some((index, behind)) = behind else { continue };
-            let decided = index.and_then(|index| self.trace.get(index)).map_or_else(
+            let Some(Decisive { decision, behind }) = decisive else { continue };
+            let decided = decision.and_then(|index| self.trace.get(index)).map_or_else(
                 || "nothing, though it is configured".to_owned(),
-                |Traced { decision, .. }| format!("{} {} {}", decision.policy, decision.outcome.as_str(), decision.reason),
+                |Traced { decision, .. }| {
+                    format!("{} {} {}", decision.policy, decision.outcome.as_str(), decision.reason)
+                },
             );
             _ = writeln!(out, "    decided   {decided}{}", at(behind));
             // several differences often have one cause

@@ -10,7 +10,6 @@ mod stubs;
 mod trace;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 
@@ -24,6 +23,7 @@ use self::stubs::Stubs;
 use self::trace::Tracer;
 use super::expect::Expect;
 use super::origin::lock;
+use super::problem::Problem;
 use super::subject::{Refusal, Session, Subject};
 use super::{Action, Case, Need, Plan};
 
@@ -51,21 +51,6 @@ struct Said {
     undecided: usize,
     /// How many answers had no trace although one was asked for.
     untraced: usize,
-}
-
-/// Why no case can be run there.
-#[derive(Debug)]
-pub struct Problem {
-    /// What is wrong.
-    pub message: String,
-    /// What to do about it.
-    pub help: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}\n  help: {}", self.message, self.help)
-    }
 }
 
 impl Live {

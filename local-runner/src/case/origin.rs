@@ -115,6 +115,8 @@ impl Origin {
             Door::Closed(socket) => socket,
             Door::Open(_) | Door::Lost => bound(self.address)?,
         };
+        // what it accepts has to allow it, too
+        reuse(&socket, true)?;
         socket.listen(BACKLOG)?;
         let (listener, shared) = (TcpListener::from(socket), Arc::clone(&self.shared));
         lock(&self.shared.connections).closing = false;
@@ -144,15 +146,20 @@ impl Drop for Origin {
     }
 }
 
+/// Bound and not listening.
 fn bound(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // A port of one's own choosing may have connections of a moment ago. With port 0 the system could choose one that somebody
-    // holds in this way; and on Windows the option lets anybody take the port.
-    if cfg!(unix) && address.port() != 0 {
-        socket.set_reuse_address(true)?;
-    }
+    // connections of a moment ago still wait for their last packets there
+    reuse(&socket, address.port() != 0)?;
     socket.bind(&address.into())?;
+    // while nobody listens, nobody else may have the port either
+    reuse(&socket, false)?;
     Ok(socket)
+}
+
+/// On Windows the option would let anybody take the port, and its absence keeps nobody from it.
+fn reuse(socket: &Socket, allowed: bool) -> io::Result<()> {
+    if cfg!(unix) { socket.set_reuse_address(allowed) } else { Ok(()) }
 }
 
 impl Shared {

@@ -27,6 +27,15 @@ pub struct Behind {
     pub place: Option<Place>,
 }
 
+/// What brought a difference about.
+#[derive(Debug, PartialEq)]
+pub struct Decisive {
+    /// The number of the decision in the trace; `None` when a policy had its turn and found nothing to decide.
+    pub decision: Option<usize>,
+    /// What is configured: what is behind the decision, or nearer to the difference.
+    pub behind: Behind,
+}
+
 impl Behind {
     fn new(case: &Case, pointer: Pointer) -> Self {
         let place = if pointer.is_root() { None } else { case.sources.place(&pointer) };
@@ -44,18 +53,17 @@ pub(super) fn trace(case: &Case, answer: &Answer) -> Vec<Traced> {
     answer.decisions.iter().flatten().map(traced).collect()
 }
 
-/// What is behind a difference, and the number of the decision that brought it about, if one did.
-pub(super) fn behind(case: &Case, answer: &Answer, trace: &[Traced], cause: &Cause) -> Option<(Option<usize>, Behind)> {
+/// What brought a difference about; `None` when nothing was decided, or nothing can be observed.
+pub(super) fn decisive(case: &Case, answer: &Answer, trace: &[Traced], cause: &Cause) -> Option<Decisive> {
     let route = route(&case.config, answer.route.as_deref());
     let last = |is: &dyn Fn(&Decision) -> bool| trace.iter().rposition(|traced| is(&traced.decision));
     let own = cause.policy.and_then(|policy| last(&|decision| decision.policy == policy));
     let end = last(&ends).or(trace.len().checked_sub(1))?;
     let ended = trace.get(end)?;
-    // a policy that had its turn and found nothing to decide
     if let Some(policy) = cause.policy.filter(|policy| own.is_none() && *policy < ended.decision.policy)
         && let Some(at) = in_force(&case.config, route.as_ref(), policy.as_str())
     {
-        return Some((None, Behind::new(case, at)));
+        return Some(Decisive { decision: None, behind: Behind::new(case, at) });
     }
     let index = own.unwrap_or(end);
     let decided = trace.get(index)?;
@@ -66,7 +74,8 @@ pub(super) fn behind(case: &Case, answer: &Answer, trace: &[Traced], cause: &Cau
         let parts = own.map(|_| decided.behind.pointer.clone()).into_iter().chain(parts);
         parts.into_iter().find_map(|at| find(lookup(&case.config, &at)?, &at, key))
     });
-    Some((Some(index), found.map_or_else(|| decided.behind.clone(), |at| Behind::new(case, at))))
+    let behind = found.map_or_else(|| decided.behind.clone(), |at| Behind::new(case, at));
+    Some(Decisive { decision: Some(index), behind })
 }
 
 /// Whether a decision ends the request. Of CORS a denial is the browser's affair: the request goes on.
@@ -116,10 +125,10 @@ fn find(value: &Value, at: &Pointer, key: &str) -> Option<Pointer> {
         return Some(at.clone());
     }
     match value {
-        Value::Object(map) => {
-            map.iter().find_map(|(name, value)| find(value, &at.child_key(name), key))
+        Value::Object(map) => map.iter().find_map(|(name, value)| find(value, &at.child_key(name), key)),
+        Value::Array(items) => {
+            items.iter().enumerate().find_map(|(index, item)| find(item, &at.child_index(index), key))
         }
-        Value::Array(items) => items.iter().enumerate().find_map(|(index, item)| find(item, &at.child_index(index), key)),
         Value::String(text) if text.eq_ignore_ascii_case(key) => Some(at.clone()),
         _ => None,
     }

@@ -25,7 +25,8 @@ pub fn parse(text: &str, path: &Path, group: &str) -> Result<Vec<Case>, Report> 
 
 fn cases(loaded: &Loaded, path: &Path, group: &str) -> Result<Vec<Case>, Report> {
     let mut findings = Findings::new();
-    let mut reader = Reader { path, group, sources: &loaded.sources, findings: &mut findings, included: BTreeMap::new() };
+    let mut reader =
+        Reader { path, group, sources: &loaded.sources, findings: &mut findings, included: BTreeMap::new() };
     let cases = reader.file(&loaded.document);
     if findings.is_empty() { Ok(cases) } else { Err(loaded.report(&findings)) }
 }
@@ -139,7 +140,11 @@ impl Reader<'_> {
 
     /// `{ include: FILE }`, or the configuration itself; and where it is written.
     fn config(&mut self, value: &Value, at: &Pointer) -> Option<(Value, Sources)> {
-        let include = value.as_object().filter(|map| map.len() == 1).and_then(|map| map.get("include")?.as_str());
+        let Some(map) = value.as_object() else {
+            self.findings.error(at, "expected a configuration, or { include: FILE }");
+            return None;
+        };
+        let include = map.get("include").filter(|_| map.len() == 1).and_then(Value::as_str);
         let Some(include) = include else { return Some((value.clone(), self.sources.part(at))) };
         let path = beside(self.path, include);
         if let Some(known) = self.included.get(&path) {
@@ -180,7 +185,8 @@ impl Reader<'_> {
             }
             let gone = |rule: &wire::Rule| matches!(rule.fail, Some(wire::Fault::ConnectError));
             if rules.iter().any(|rule| gone(rule) && (rules.len() > 1 || rule.times.is_some())) {
-                let message = "`connect_error` is an upstream's only rule, for all requests: what is not there reads none";
+                let message =
+                    "`connect_error` is an upstream's only rule, for all requests: what is not there reads none";
                 self.findings.error(&at, message);
             }
             let mut values = self.values(&[]);
@@ -240,6 +246,7 @@ fn beside(file: &Path, named: &str) -> PathBuf {
         }
     }
     // a link among the folders makes it another
-    let same = |one: &Path, other: &Path| one.canonicalize().ok().zip(other.canonicalize().ok()).is_some_and(|(a, b)| a == b);
+    let same =
+        |one: &Path, other: &Path| one.canonicalize().ok().zip(other.canonicalize().ok()).is_some_and(|(a, b)| a == b);
     if same(&short, &whole) { short } else { whole }
 }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use portico_core::Timestamp;
+
 use super::compare::differences;
 use super::expect::{Expect, Refused};
 use super::failure::{Differs, Failure, StepOf, Trouble};
@@ -46,14 +48,15 @@ type Failed = (Option<StepOf>, Trouble);
 fn converse(case: &Case, steps: &[Step], subject: &dyn Subject) -> Result<Option<String>, Failed> {
     let before = |why: String| (None, Trouble::Said(why));
     let mut session = subject.start(case).map_err(before)?;
-    let now = session.now();
-    let signed = case.tokens.iter().map(|(name, token)| Ok((name.as_str(), token.sign(now)?)));
-    let tokens = signed.collect::<Result<BTreeMap<_, _>, String>>().map_err(before)?;
+    let tokens = signed(case, session.now()).map_err(before)?;
     for (index, step) in steps.iter().enumerate() {
         let (number, of) = (index + 1, steps.len());
         if let Some(why) = step.action.need().and_then(|need| subject.lacks(case, need)) {
-            let rest = if number == of { format!("step {of}") } else { format!("steps {number} to {of}") };
-            return Ok(Some(format!("{rest}: {why}")));
+            return Ok(Some(match number {
+                1 => why,
+                _ if number == of => format!("step {of}: {why}"),
+                _ => format!("steps {number} to {of}: {why}"),
+            }));
         }
         let at = |what: String| Some(StepOf { number, of, line: step.line, what });
         let failed = |what: &str, why| (at(what.to_owned()), Trouble::Said(why));
@@ -74,8 +77,13 @@ fn converse(case: &Case, steps: &[Step], subject: &dyn Subject) -> Result<Option
     Ok(None)
 }
 
+/// The tokens of a case, by name.
+pub(super) fn signed(case: &Case, now: Timestamp) -> Result<BTreeMap<&str, String>, String> {
+    case.tokens.iter().map(|(name, token)| Ok((name.as_str(), token.sign(now)?))).collect()
+}
+
 /// A request with tokens in the place of their names.
-fn with_tokens<'s>(send: &'s Send, tokens: &BTreeMap<&str, String>) -> Cow<'s, Send> {
+pub(super) fn with_tokens<'s>(send: &'s Send, tokens: &BTreeMap<&str, String>) -> Cow<'s, Send> {
     if !send.headers.iter().any(|(_, value)| value.contains("${token.")) {
         return Cow::Borrowed(send);
     }
@@ -99,8 +107,8 @@ fn differs(case: &Case, answer: Answer, differences: Vec<super::compare::Differe
     let differences = differences
         .into_iter()
         .map(|difference| {
-            let behind = places::behind(case, &answer, &trace, &difference.cause);
-            (difference, behind)
+            let decisive = places::decisive(case, &answer, &trace, &difference.cause);
+            (difference, decisive)
         })
         .collect();
     Trouble::Differs(Box::new(Differs { differences, answer, trace }))

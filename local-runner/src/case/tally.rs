@@ -71,14 +71,16 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let subjects: BTreeSet<_> = self.0.values().flat_map(BTreeMap::keys).copied().collect();
-        let mut rows = vec![["topic"].into_iter().chain(subjects.iter().copied()).map(str::to_owned).collect::<Vec<_>>()];
+        let mut rows =
+            vec![["topic"].into_iter().chain(subjects.iter().copied()).map(str::to_owned).collect::<Vec<_>>()];
         for (topic, row) in &self.0 {
             let cells = subjects.iter().map(|subject| cell(row.get(subject).copied().unwrap_or_default()));
             rows.push([topic.clone()].into_iter().chain(cells).collect());
         }
         let totals = subjects.iter().map(|subject| cell(self.total(subject)));
         rows.push(["all".to_owned()].into_iter().chain(totals).collect());
-        let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+        let width =
+            |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
         let widths: Vec<_> = (0..=subjects.len()).map(|column| width(column).unwrap_or(0)).collect();
         for row in &rows {
             let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();

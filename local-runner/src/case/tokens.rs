@@ -58,14 +58,8 @@ pub(super) struct Mint<'a> {
 }
 
 /// What is preferred when an identity takes several: the first is small and fast.
-const PREFERRED: [Algorithm; 6] = [
-    Algorithm::ES256,
-    Algorithm::EdDSA,
-    Algorithm::ES384,
-    Algorithm::RS256,
-    Algorithm::PS256,
-    Algorithm::HS256,
-];
+const PREFERRED: [Algorithm; 6] =
+    [Algorithm::ES256, Algorithm::EdDSA, Algorithm::ES384, Algorithm::RS256, Algorithm::PS256, Algorithm::HS256];
 
 /// What is wrong, and what to do about it.
 type Wrong = (String, String);
@@ -91,7 +85,7 @@ impl<'a> Mint<'a> {
         let algorithm = algorithm(&name, &identity, token.algorithm.as_deref());
         let algorithm_at = if token.algorithm.is_some() { &at.child_key("algorithm") } else { at };
         let algorithm = noted(algorithm, algorithm_at, self.findings)?;
-        let key_at = if token.key.is_some() { &at.child_key("key") } else { at };
+        let key_at = if token.key.is_some() { &at.child_key("key") } else { algorithm_at };
         let signer = noted(self.signer(&name, &identity, algorithm, token.key.as_deref()), key_at, self.findings)?;
         let mut claims = Map::new();
         for (claim, accepted) in [("iss", &identity.issuer), ("aud", &identity.audience)] {
@@ -158,8 +152,7 @@ impl<'a> Mint<'a> {
                 .map_err(|why| (format!("{path}: {why}"), help.to_owned()));
         }
         if algorithm == Algorithm::HS256 {
-            let secret =
-                identity.secret.as_deref().and_then(|text| text.strip_prefix("${secret.")?.strip_suffix('}'));
+            let secret = identity.secret.as_deref().and_then(|text| text.strip_prefix("${secret.")?.strip_suffix('}'));
             let Some(secret) = secret else {
                 return Err(refused("it has no secret".to_owned(), "choose another `algorithm`"));
             };

@@ -1,12 +1,15 @@
 //! A case file as it is written. `docs/cases.md` is its manual; these types are also the source of `portico schema --cases`, so
 //! every doc comment here is read by users in their editors.
 
+mod shapes;
+
 use std::collections::BTreeMap;
 
-use portico_core::config::wire::Gateway;
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde_json::Value;
+
+use self::shapes::{Config, Decisions, Lines, ReasonCode, Text};
 
 /// The JSON Schema of a case file, for editors.
 pub fn schema() -> Schema {
@@ -267,8 +270,10 @@ wire! {
     /// What must come of a request. What is not named is not looked at.
     pub(super) struct Expect {
         /// The response's status.
+        #[schemars(range(min = 100, max = 999))]
         pub(super) status: u16,
         /// The response is the problem document of this reason code, with the type and title that go with it.
+        #[schemars(with = "Option<ReasonCode>")]
         pub(super) problem: Option<String>,
         /// Whether the body breaks off before its end. Default: false.
         #[serde(default)]
@@ -287,6 +292,7 @@ wire! {
         /// What policies decided, by name: `OUTCOME` or `OUTCOME REASON_CODE`, where the outcome is allow, deny, would_deny or
         /// respond; `none`: it decided nothing.
         #[serde(default)]
+        #[schemars(with = "Decisions")]
         pub(super) decisions: BTreeMap<String, String>,
     }
 
@@ -310,65 +316,5 @@ wire! {
         pub(super) body: Option<Value>,
         /// The body's size.
         pub(super) body_bytes: Option<usize>,
-    }
-}
-
-/// The types of values that are read by hand, since what is wrong with them is better told so.
-macro_rules! shapes {
-    ($($item:item)*) => {
-        $(
-            #[derive(JsonSchema)]
-            #[serde(deny_unknown_fields, rename_all = "snake_case")]
-            #[expect(dead_code, reason = "only their schema is used")]
-            $item
-        )*
-    };
-}
-
-shapes! {
-    /// The gateway's configuration, or `{ include: FILE }` with a path relative to this file.
-    #[schemars(untagged)]
-    enum Config {
-        Include(Include),
-        Inline(Box<Gateway>),
-    }
-
-    /// A configuration in a file of its own.
-    struct Include {
-        /// Its path, relative to this file.
-        include: String,
-    }
-
-    /// A text, or a list of texts for several lines.
-    #[schemars(untagged)]
-    enum Lines {
-        One(Line),
-        Several(Vec<Line>),
-    }
-
-    /// The value of one line.
-    #[schemars(untagged)]
-    enum Line {
-        Text(String),
-        Number(f64),
-    }
-
-    /// What a text must be like: exactly this line, exactly these lines, or one of `matches`, `contains`, `lacks` and `present`.
-    #[schemars(untagged)]
-    enum Text {
-        Exactly(Lines),
-        Such(Such),
-    }
-
-    /// What a text must be like.
-    enum Such {
-        /// One line, all of which matches this regular expression.
-        Matches(String),
-        /// A comma-separated list with this member; letter case does not matter.
-        Contains(String),
-        /// No line has this text in it.
-        Lacks(String),
-        /// Whether there is at least one line.
-        Present(bool),
     }
 }

@@ -78,7 +78,9 @@ pub(super) fn unlimited(outline: &Outline, findings: &mut Findings) {
                 if let By::Header(header) = &limit.by {
                     let at = route.policy_at("rate_limit").child_key("by");
                     let message = format!("whoever sends another {header} with each request is not limited");
-                    findings.warning(Code::RateLimitEvadable, at, message).help("count `by: ip`, or ask who is calling");
+                    findings
+                        .warning(Code::RateLimitEvadable, at, message)
+                        .help("count `by: ip`, or ask who is calling");
                 }
             }
             None => {}

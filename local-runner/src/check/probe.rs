@@ -5,8 +5,8 @@
 //! `*`) it has what no route names. Every route that matches a probe matches all requests that are like it, so a route that
 //! loses all its probes loses all its requests.
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::Method;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use portico_core::config::outline::Outline;
 use portico_core::config::wire::{self, AmbiguousPath};
 use portico_core::route::{Match, canonical, decode_segment, encode_query};
@@ -61,7 +61,8 @@ impl Probes {
         }
         let mut candidates = "~_!*'(),".chars().chain('0'..='9').chain('a'..='z');
         let unnamed = candidates.find(|candidate| !texts.iter().any(|text| text.contains(*candidate)))?;
-        let methods = (0..=matches.len()).filter_map(|number| Method::from_bytes(format!("PROBE{number}").as_bytes()).ok());
+        let methods =
+            (0..=matches.len()).filter_map(|number| Method::from_bytes(format!("PROBE{number}").as_bytes()).ok());
         let named = |method: &Method| matches.iter().any(|route| route.methods.contains(method));
         Some(Self {
             unnamed,

@@ -53,11 +53,15 @@ fn shadows(matches: &[Match], ambiguous: &[AmbiguousPath]) -> Vec<(usize, Shadow
             shadows.extend(others.map(|others| (index, Shadow::Whole(others))));
             continue;
         }
-        let taken: Vec<_> = route.methods.iter().map(|method| {
-            // GET routes serve HEAD too
-            let methods = if method == Method::GET { vec![method, &Method::HEAD] } else { vec![method] };
-            takers(index, &all, &methods, &router)
-        }).collect();
+        let taken: Vec<_> = route
+            .methods
+            .iter()
+            .map(|method| {
+                // GET routes serve HEAD too
+                let methods = if method == Method::GET { vec![method, &Method::HEAD] } else { vec![method] };
+                takers(index, &all, &methods, &router)
+            })
+            .collect();
         if taken.iter().all(Option::is_some) {
             shadows.push((index, Shadow::Whole(taken.into_iter().flatten().flatten().collect())));
         } else {
@@ -74,14 +78,8 @@ fn takers(route: usize, probes: &[Probe], methods: &[&Method], router: &Router) 
     for probe in probes {
         for method in methods {
             let Probe { host, path, headers, query } = probe;
-            let lookup = Lookup {
-                host: host.as_deref(),
-                path,
-                method,
-                headers,
-                announced: &[],
-                query: query.as_deref(),
-            };
+            let lookup =
+                Lookup { host: host.as_deref(), path, method, headers, announced: &[], query: query.as_deref() };
             match router.find(&lookup) {
                 Found::Route { index, .. } if index != route => others.insert(index),
                 _ => return None,

@@ -87,7 +87,8 @@ mod tests {
         assert_eq!(samples.len(), FORMS.len());
         for ((name, form), sample) in FORMS.iter().zip(&samples) {
             assert!(Regex::new(form).is_ok(), "{form}");
-            let message = format!("a[0].b this looks like {name}, and everyone who reads the configuration can read it");
+            let message =
+                format!("a[0].b this looks like {name}, and everyone who reads the configuration can read it");
             assert_eq!(found_in(sample), [message], "{sample}");
         }
     }

@@ -10,7 +10,9 @@ use super::{Target, lint};
 /// A gateway with these parts, in YAML.
 fn gateway(parts: &str) -> Value {
     let text = format!("portico: 1\nname: example\n{parts}");
-    portico::config::parse(&text, portico::config::FileId(0)).unwrap_or_else(|notes| panic!("{notes:#?}\n{text}")).to_value()
+    portico::config::parse(&text, portico::config::FileId(0))
+        .unwrap_or_else(|notes| panic!("{notes:#?}\n{text}"))
+        .to_value()
 }
 
 /// Everything that is found, by the compiler too.
@@ -59,15 +61,51 @@ fn open_doors_beside_guarded_ones() {
         found(&format!("{guarded}\n{open}"))
     };
     for (at, open) in [
-        ("match.path", format!("{{ name: a, match: {{ path: /api/admin }}, upstream: app, policies: {{ {LIMITED} }} }}")),
+        (
+            "match.path",
+            format!("{{ name: a, match: {{ path: /api/admin }}, upstream: app, policies: {{ {LIMITED} }} }}"),
+        ),
         ("match.path", format!("{{ name: a, match: {{ path: /%61pi }}, upstream: app, policies: {{ {LIMITED} }} }}")),
-        ("match.path", format!("{{ name: a, match: {{ path: '/api/{{*x}}', host: '*.example' }}, upstream: app, policies: {{ {LIMITED} }} }}")),
-        ("match.path", format!("{{ name: a, match: {{ path: /api/a, host: API.example. }}, upstream: app, policies: {{ {LIMITED} }} }}")),
-        ("policies.auth", format!("{{ name: a, match: {{ path: /api/a }}, upstream: app, policies: {{ {LIMITED}, auth: {{ any_of: [users], optional: true }} }} }}")),
-        ("policies.auth", format!("{{ name: a, match: {{ path: /api/a }}, upstream: app, policies: {{ {LIMITED}, auth: {{ any_of: [users], mode: observe }} }} }}")),
-        ("policies.auth", format!("{{ name: a, match: {{ path: /api/a }}, upstream: app, policies: {{ {LIMITED}, auth: off }} }}")),
-        ("match.path", format!("{{ name: a, match: {{ path: /api/a }}, upstream: app, policies: {{ {LIMITED}, ip: {{ deny: [10.0.0.1] }} }} }}")),
-        ("match.path", format!("{{ name: a, match: {{ path: /api/a, methods: [OPTIONS, GET] }}, upstream: app, policies: {{ {LIMITED} }} }}")),
+        (
+            "match.path",
+            format!(
+                "{{ name: a, match: {{ path: '/api/{{*x}}', host: '*.example' }}, upstream: app, policies: {{ {LIMITED} }} }}"
+            ),
+        ),
+        (
+            "match.path",
+            format!(
+                "{{ name: a, match: {{ path: /api/a, host: API.example. }}, upstream: app, policies: {{ {LIMITED} }} }}"
+            ),
+        ),
+        (
+            "policies.auth",
+            format!(
+                "{{ name: a, match: {{ path: /api/a }}, upstream: app, policies: {{ {LIMITED}, auth: {{ any_of: [users], optional: true }} }} }}"
+            ),
+        ),
+        (
+            "policies.auth",
+            format!(
+                "{{ name: a, match: {{ path: /api/a }}, upstream: app, policies: {{ {LIMITED}, auth: {{ any_of: [users], mode: observe }} }} }}"
+            ),
+        ),
+        (
+            "policies.auth",
+            format!("{{ name: a, match: {{ path: /api/a }}, upstream: app, policies: {{ {LIMITED}, auth: off }} }}"),
+        ),
+        (
+            "match.path",
+            format!(
+                "{{ name: a, match: {{ path: /api/a }}, upstream: app, policies: {{ {LIMITED}, ip: {{ deny: [10.0.0.1] }} }} }}"
+            ),
+        ),
+        (
+            "match.path",
+            format!(
+                "{{ name: a, match: {{ path: /api/a, methods: [OPTIONS, GET] }}, upstream: app, policies: {{ {LIMITED} }} }}"
+            ),
+        ),
     ] {
         assert_eq!(beside(&open), [format!("public_beside_authenticated at routes[1].{at}")], "{open}");
     }
@@ -90,8 +128,14 @@ fn open_doors_beside_guarded_ones() {
 
 #[test]
 fn open_doors_without_a_limit() {
-    let route = |policies: &str| format!("{{ name: a, match: {{ path: /a }}, upstream: app, policies: {{ {policies} }} }}");
-    for policies in ["", "rate_limit: off", "rate_limit: { limit: 1, per: 1m, mode: observe }", "auth: { any_of: [users], optional: true }"] {
+    let route =
+        |policies: &str| format!("{{ name: a, match: {{ path: /a }}, upstream: app, policies: {{ {policies} }} }}");
+    for policies in [
+        "",
+        "rate_limit: off",
+        "rate_limit: { limit: 1, per: 1m, mode: observe }",
+        "auth: { any_of: [users], optional: true }",
+    ] {
         assert_eq!(found(&route(policies)), ["rate_limit_missing at routes[0].upstream"], "{policies}");
     }
     for policies in [LIMITED, "auth: { any_of: [users] }", "ip: { allow: [10.0.0.0/8] }"] {
@@ -131,11 +175,21 @@ fn upstreams_to_wait_for_and_to_ask_twice() {
 #[test]
 fn bodies_of_streams() {
     let route = |header: &str, response: &str| {
-        found(&format!("{{ name: a, match: {{ path: /a, headers: {{ {header} }} }}, upstream: app, policies: {{ {LIMITED}, response: {response} }} }}"))
+        found(&format!(
+            "{{ name: a, match: {{ path: /a, headers: {{ {header} }} }}, upstream: app, policies: {{ {LIMITED}, response: {response} }} }}"
+        ))
     };
     let edit = "{ json: { remove: [a] } }";
-    for (header, name) in [("Accept: text/event-stream", "Accept"), ("accept: 'application/x-ndjson; q=1'", "accept"), ("Upgrade: websocket", "Upgrade")] {
-        assert_eq!(route(header, edit), [format!("body_policy_on_stream at routes[0].match.headers.{name}")], "{header}");
+    for (header, name) in [
+        ("Accept: text/event-stream", "Accept"),
+        ("accept: 'application/x-ndjson; q=1'", "accept"),
+        ("Upgrade: websocket", "Upgrade"),
+    ] {
+        assert_eq!(
+            route(header, edit),
+            [format!("body_policy_on_stream at routes[0].match.headers.{name}")],
+            "{header}"
+        );
     }
     assert_eq!(route("Accept: application/json", edit), [""; 0]);
     assert_eq!(route("X-Accept: text/event-stream", edit), [""; 0]);
@@ -159,7 +213,9 @@ fn shadows_are_told_with_their_place() {
 #[test]
 fn guarantees_are_asked_of_the_target() {
     let limit = |keys: &str| {
-        format!("routes: [{{ name: a, match: {{ path: /a }}, respond: {{}}, policies: {{ rate_limit: {{ limit: 1, per: 1m{keys} }} }} }}]\n")
+        format!(
+            "routes: [{{ name: a, match: {{ path: /a }}, respond: {{}}, policies: {{ rate_limit: {{ limit: 1, per: 1m{keys} }} }} }}]\n"
+        )
     };
     for target in [Target::Cloudflare, Target::Spin, Target::Lambda] {
         for asked in ["", ", guarantee: exact", ", mode: observe"] {

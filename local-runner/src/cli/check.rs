@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use portico::config::{Report, Style, entry};
 use portico_core::config::{Code, Severity};
 
@@ -47,8 +46,7 @@ pub(super) struct Options {
     #[arg(long)]
     show_waived: bool,
     /// Print what the documentation says about a code, or a list of all codes
-    #[arg(long, value_name = "CODE", num_args = 0..=1, value_parser = code(), hide_possible_values = true,
-        exclusive = true)]
+    #[arg(long, value_name = "CODE", num_args = 0..=1, value_parser = code, exclusive = true)]
     explain: Option<Option<Code>>,
 }
 
@@ -69,8 +67,8 @@ enum Format {
     Sarif,
 }
 
-fn code() -> impl clap::builder::TypedValueParser<Value = Code> {
-    PossibleValuesParser::new(Code::ALL.iter().map(|code| code.as_str())).try_map(|text| text.parse::<Code>())
+fn code(text: &str) -> Result<Code, String> {
+    text.parse().map_err(|_| "there is no such code; `portico check --explain` lists them all".to_owned())
 }
 
 /// Runs the command.

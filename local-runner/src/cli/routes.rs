@@ -62,6 +62,8 @@ fn row(route: &Route, wire: &Value, common: &[&str]) -> [String; 4] {
 
 fn policies(policies: &Policies) -> Vec<&'static str> {
     let Policies { cors, ip, body_limit, rate_limit, auth, request, response, security_headers } = policies;
+    // everything else lets bodies pass as they come
+    let reads = response.as_ref().is_some_and(|response| response.body().is_some());
     let all = [
         ("cors", cors.is_some()),
         ("ip", ip.is_some()),
@@ -69,7 +71,8 @@ fn policies(policies: &Policies) -> Vec<&'static str> {
         ("rate_limit", rate_limit.is_some()),
         ("auth", auth.is_some()),
         ("request", request.is_some()),
-        ("response", response.is_some()),
+        ("response", response.is_some() && !reads),
+        ("response (reads JSON bodies whole)", reads),
         ("security_headers", security_headers.is_some()),
     ];
     all.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect()

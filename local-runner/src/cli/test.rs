@@ -1,6 +1,8 @@
-//! `portico test`: cases against a gateway, offline.
+//! `portico test`: cases against a gateway, offline or where it runs.
 
+mod against;
 mod human;
+mod init;
 mod json;
 mod junit;
 mod select;
@@ -26,7 +28,7 @@ use super::{Failure, note, print};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A case is a YAML file: a gateway's configuration, what its upstreams answer, requests, and what must come of them. Nothing is sent
-anywhere: upstreams, clock and stores are simulated. docs/cases.md describes the format; `portico schema --cases` is its
+anywhere, unless with --against: upstreams, clock and stores are simulated. docs/cases.md describes the format; `portico schema --cases` is its
 JSON Schema.
 
 Examples:
@@ -34,6 +36,8 @@ Examples:
   portico test cases/orders.yaml --filter \"needs a token\"
   portico test --list
   portico test --format junit --output report.xml
+  portico test --against http://127.0.0.1:8080
+  portico test --init
 
 Exit codes: 0 all cases passed or were skipped; 1 a case failed; 2 the command line or a case file is wrong, or there is no case.")]
 pub(super) struct Options {
@@ -55,6 +59,10 @@ pub(super) struct Options {
     /// How many cases run at once [default: the number of processors]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    against: against::Against,
+    #[command(flatten)]
+    init: init::Init,
 }
 
 /// How results are written.
@@ -81,6 +89,9 @@ struct Results<'a> {
 
 /// Runs the command.
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
+    if options.init.is_wanted() {
+        return options.init.run(&options.paths);
+    }
     let select::Selection { cases, malformed } = select::select(&options.paths, &options.filter)?;
     for report in &malformed {
         note(&report.render(Style::for_stream(&std::io::stderr())));
@@ -89,14 +100,21 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         print(&cases.iter().map(|case| format!("{}\n", case.name)).collect::<String>())?;
         return ended(malformed.is_empty(), true);
     }
-    let (subject, started) = (Offline, Instant::now());
-    let jobs = options.jobs.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let live = options.against.live(&cases)?;
+    let (subject, usual): (&dyn Subject, _) = match &live {
+        // a gateway that runs has one store
+        Some(live) => (live, None),
+        None => (&Offline, std::thread::available_parallelism().ok()),
+    };
+    let started = Instant::now();
+    let jobs = options.jobs.or(usual).unwrap_or(NonZeroUsize::MIN);
     let progress = Progress::new(cases.len());
-    let ran = suite::run(&cases, &subject, jobs, || progress.step());
+    let ran = suite::run(&cases, subject, jobs, || progress.step());
     progress.end();
     let took = started.elapsed();
     let results = Results { subject: subject.name(), cases: &cases, ran: &ran, malformed: &malformed, took };
     write(options, &results)?;
+    live.iter().for_each(against::notes);
     ended(malformed.is_empty(), results.tally().total(results.subject).failed == 0)
 }
 

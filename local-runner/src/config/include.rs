@@ -52,8 +52,9 @@ impl Include {
         let pattern = Path::new(&Pattern::escape(name)).join(&self.pattern);
         let options =
             MatchOptions { require_literal_separator: true, require_literal_leading_dot: true, ..MatchOptions::new() };
-        let found = glob::glob_with(&pattern.to_string_lossy(), options)
-            .map_err(|error| self.error(Code::InvalidValue, format!("{:?} is no pattern: {}", self.pattern, error.msg)))?;
+        let found = glob::glob_with(&pattern.to_string_lossy(), options).map_err(|error| {
+            self.error(Code::InvalidValue, format!("{:?} is no pattern: {}", self.pattern, error.msg))
+        })?;
         let mut paths = Vec::new();
         for path in found {
             let unreadable = |error: glob::GlobError| {

@@ -53,7 +53,8 @@ pub enum Search {
 pub struct Report {
     notes: Vec<Note>,
     waived: Vec<Waived>,
-    sources: Sources,
+    /// Boxed, because every reading of a configuration returns room for a report.
+    sources: Box<Sources>,
 }
 
 impl Report {
@@ -61,7 +62,7 @@ impl Report {
     pub fn new<'a>(sources: &Sources, notes: &[Note], findings: impl IntoIterator<Item = &'a Finding>) -> Self {
         let placed = findings.into_iter().map(|finding| Note::place(finding, sources));
         let notes = notes.iter().cloned().chain(placed).collect();
-        let mut report = Self { notes, waived: Vec::new(), sources: sources.clone() };
+        let mut report = Self { notes, waived: Vec::new(), sources: Box::new(sources.clone()) };
         report.sort();
         report
     }
@@ -86,7 +87,8 @@ impl Report {
             }
         }
         if search == Search::Full {
-            let unused = waivers.iter().enumerate().filter(|(index, waiver)| !used.contains(index) && is_found_anywhere(waiver));
+            let unused =
+                waivers.iter().enumerate().filter(|(index, waiver)| !used.contains(index) && is_found_anywhere(waiver));
             self.notes.extend(unused.map(|(_, waiver)| Note {
                 severity: Severity::Warning,
                 code: Code::WaiverUnused,
@@ -116,7 +118,7 @@ impl Report {
     }
 
     /// Where it was read from: what to watch until it is mended.
-    pub const fn sources(&self) -> &Sources {
+    pub fn sources(&self) -> &Sources {
         &self.sources
     }
 
@@ -171,7 +173,8 @@ impl Report {
     }
 
     fn json(&self) -> String {
-        let mut out = format!("{:#}", self.all().map(|(note, waived)| self.object(note, waived)).collect::<serde_json::Value>());
+        let mut out =
+            format!("{:#}", self.all().map(|(note, waived)| self.object(note, waived)).collect::<serde_json::Value>());
         out.push('\n');
         out
     }

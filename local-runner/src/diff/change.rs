@@ -104,29 +104,44 @@ pub(super) enum Place {
 
 /// What differs between two sets of facts about the same thing.
 pub(super) fn compare(old: &Facts, new: &Facts) -> Vec<(Judgement, What, Place)> {
+    let keys: BTreeSet<&Pointer> = old.keys().chain(new.keys()).collect();
     let mut changes = Vec::new();
-    let mut whole = Vec::new();
-    for part in keys::PARTS {
-        let key = part.split('.').fold(Pointer::root(), |at, step| at.child_key(step));
-        let [was, is] = [old, new].map(|facts| facts.iter().filter(|(fact, _)| is_below(fact, &key)).collect::<Vec<_>>());
-        let place = |facts: &[(&Pointer, &Fact)]| {
-            let (first, fact) = facts.first()?;
-            let up = first.segments().len() - key.segments().len();
-            let at = fact.at.segments();
-            Some(at.iter().take(at.len().saturating_sub(up)).cloned().collect::<Pointer>())
-        };
-        let (what, place) = match (place(&was), place(&is)) {
-            (None, Some(at)) => (What::Added { says: said(is, &key), key: key.clone() }, Place::New(at)),
-            (Some(at), None) => (What::Removed { said: said(was, &key), key: key.clone() }, Place::Old(at)),
+    let mut whole: Vec<Pointer> = Vec::new();
+    for (part, added) in keys.iter().flat_map(|key| parts(key)).collect::<BTreeSet<_>>() {
+        let within = |facts: &Facts| facts.iter().find(|(key, _)| is_below(key, &part)).map(|(key, fact)| above(key, fact, &part));
+        let told = |facts: &Facts| said(facts.iter().filter(|(key, _)| is_below(key, &part)), &part);
+        let key = part.clone();
+        let (judgement, what, place) = match (within(old), within(new)) {
+            (None, Some(at)) => (added, What::Added { key, says: told(new) }, Place::New(at)),
+            (Some(at), None) => (added.opposite(), What::Removed { key, said: told(old) }, Place::Old(at)),
             _ => continue,
         };
-        changes.push((Judgement::Changed, what, place));
-        whole.push(key);
+        if !whole.iter().any(|known| is_below(&part, known)) {
+            changes.push((judgement, what, place));
+            whole.push(part);
+        }
     }
-    let keys: BTreeSet<&Pointer> = old.keys().chain(new.keys()).collect();
     let keys = keys.into_iter().filter(|key| !whole.iter().any(|part| is_below(key, part)));
     changes.extend(keys.flat_map(|key| differences(key, old.get(key), new.get(key))));
     changes
+}
+
+/// The parts that a key is in.
+fn parts(key: &Pointer) -> Vec<(Pointer, Judgement)> {
+    let segments = key.segments();
+    let parts = keys::PARTS.iter().filter_map(|(path, judgement)| {
+        let length = path.split('.').count();
+        let within = segments.get(..length)?;
+        keys::leads(within, path).then(|| (within.iter().cloned().collect(), *judgement))
+    });
+    parts.collect()
+}
+
+/// Where the part is that a fact is in.
+fn above(key: &Pointer, fact: &Fact, part: &Pointer) -> Pointer {
+    let up = key.segments().len() - part.segments().len();
+    let at = fact.at.segments();
+    at.iter().take(at.len().saturating_sub(up)).cloned().collect()
 }
 
 fn is_below(key: &Pointer, part: &Pointer) -> bool {

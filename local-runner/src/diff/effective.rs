@@ -20,6 +20,8 @@ pub(super) struct Route<'d> {
 #[derive(Debug)]
 pub(super) struct Policy {
     pub(super) value: Value,
+    /// The keys that nobody wrote, whose values follow from the route.
+    pub(super) implied: Vec<&'static str>,
     /// Where it is written: on the route, or in the defaults.
     pub(super) at: Pointer,
 }
@@ -35,9 +37,9 @@ pub(super) fn routes(document: &Value) -> Vec<Route<'_>> {
 /// The CORS policy of the defaults: it is in force for requests that no route serves.
 pub(super) fn unrouted_cors(document: &Value) -> Option<Policy> {
     let at = Pointer::root().child_key("defaults").child_key("cors");
-    let mut cors = on(document.get("defaults")?.get("cors")?)?;
-    fill_in_cors(&mut cors, &json!({}), &[]);
-    Some(Policy { value: cors, at })
+    let mut cors = Policy { value: on(document.get("defaults")?.get("cors")?)?, implied: Vec::new(), at };
+    cors.imply_cors(&json!({}), &[]);
+    Some(cors)
 }
 
 impl<'d> Route<'d> {
@@ -55,16 +57,16 @@ impl<'d> Route<'d> {
         // a route's own value replaces the default one as a whole, also when it is `off`
         let chosen: BTreeMap<&str, _> =
             defaults.chain(own).map(|((name, value), at)| (name.as_str(), (value, at.child_key(name)))).collect();
-        let on = |(name, (value, at))| Some((name, Policy { value: on(value)?, at }));
+        let on = |(name, (value, at))| Some((name, Policy { value: on(value)?, implied: Vec::new(), at }));
         let mut policies: BTreeMap<_, _> = chosen.into_iter().filter_map(on).collect();
 
         let key_headers = policies.get("auth").map(|auth| key_headers(document, &auth.value)).unwrap_or_default();
         if let Some(cors) = policies.get_mut("cors") {
-            fill_in_cors(&mut cors.value, route, &key_headers);
+            cors.imply_cors(route, &key_headers);
         }
         if let Some(limit) = policies.get_mut("rate_limit") {
             let usual = limit.value.get("limit").cloned().unwrap_or_default();
-            fill_in(&mut limit.value, "burst", usual);
+            limit.imply("burst", usual);
         }
         let name = route.get("name").and_then(Value::as_str).unwrap_or_default();
         Self { name, at, rest, policies }
@@ -92,21 +94,24 @@ fn on(value: &Value) -> Option<Value> {
     }
 }
 
-/// What a preflight permits when that is left to the route.
-fn fill_in_cors(cors: &mut Value, route: &Value, key_headers: &[String]) {
-    let methods = route.get("match").and_then(|matches| matches.get("methods"));
-    let methods = methods.filter(|methods| methods.as_array().is_some_and(|methods| !methods.is_empty()));
-    let usual = || json!(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
-    fill_in(cors, "methods", methods.cloned().unwrap_or_else(usual));
-    let usual = ["Authorization", "Content-Type"].into_iter().map(str::to_owned);
-    fill_in(cors, "headers", usual.chain(key_headers.iter().cloned()).collect());
-}
+impl Policy {
+    /// What a preflight permits when that is left to the route.
+    fn imply_cors(&mut self, route: &Value, key_headers: &[String]) {
+        let methods = route.get("match").and_then(|matches| matches.get("methods"));
+        let methods = methods.filter(|methods| methods.as_array().is_some_and(|methods| !methods.is_empty()));
+        let usual = || json!(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
+        self.imply("methods", methods.cloned().unwrap_or_else(usual));
+        let usual = ["Authorization", "Content-Type"].into_iter().map(str::to_owned);
+        self.imply("headers", usual.chain(key_headers.iter().cloned()).collect());
+    }
 
-/// Gives a key that is missing or an empty list its value.
-fn fill_in(settings: &mut Value, key: &str, value: Value) {
-    let missing = settings.get(key).is_none_or(|value| value.as_array().is_some_and(Vec::is_empty));
-    if let Some(settings) = settings.as_object_mut().filter(|_| missing) {
-        settings.insert(key.to_owned(), value);
+    /// Gives a key that is missing, or an empty list, its value.
+    fn imply(&mut self, key: &'static str, value: Value) {
+        let missing = self.value.get(key).is_none_or(|value| value.as_array().is_some_and(Vec::is_empty));
+        if let Some(settings) = self.value.as_object_mut().filter(|_| missing) {
+            settings.insert(key.to_owned(), value);
+            self.implied.push(key);
+        }
     }
 }
 

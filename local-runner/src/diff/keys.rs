@@ -3,7 +3,9 @@
 //!
 //! A key that is not in these tables is compared as it stands. A test sees to it that every key is.
 
-use super::change::Judgement::{self, Looser, Tighter};
+use portico_core::config::Segment;
+
+use super::change::Judgement::{self, Changed, Looser, Tighter};
 use super::value::Element::{Fingerprint, Header as HeaderName, Net, Origin, PublicKey, Text};
 use super::value::Kind::{self, By, Duration, Header, Host, Ignored, Number, Plain, Set, Size, Targets, Template};
 
@@ -152,8 +154,26 @@ pub(super) const POLICIES: &[Key] = &[
     usual("security_headers.mode", Plain, "enforce", LooserAs("observe")),
 ];
 
-/// What is told as one difference when it is there as a whole or not at all.
-pub(super) const PARTS: &[&str] = &["debug", "retry", "jwt", "api_key", "respond", "redirect", "response.json"];
+/// What is told as one difference when it is there as a whole or not at all, and what it does to those who call when it is there
+/// that was not.
+pub(super) const PARTS: &[(&str, Judgement)] = &[
+    ("debug", Changed),
+    ("retry", Changed),
+    ("jwt", Changed),
+    ("api_key", Changed),
+    ("api_key.keys.*", Looser),
+    ("respond", Changed),
+    ("redirect", Changed),
+    ("response.json", Tighter),
+];
+
+/// Whether `segments` are the first steps of a path, or the path.
+pub(super) fn leads(segments: &[Segment], path: &str) -> bool {
+    let same = |(segment, step): (&Segment, &str)| {
+        matches!(step, "*" | "{header}") || matches!(segment, Segment::Key(name) if name == step)
+    };
+    segments.iter().zip(path.split('.')).all(same)
+}
 
 /// What it does to those who call when a policy is there that was not.
 pub(super) fn effect_of_policy(policy: &str) -> Option<Judgement> {

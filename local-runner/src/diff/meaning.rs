@@ -26,6 +26,13 @@ pub(crate) fn changes(old: &Side, new: &Side) -> Vec<Change> {
     changes.sorted(old, new)
 }
 
+/// Routes of the old configuration that have another name in the new one.
+pub(super) fn renamed(old: &Side, new: &Side) -> BTreeMap<String, String> {
+    let (before, after) = (effective::routes(old.document()), effective::routes(new.document()));
+    let pairs = pairs(&before, &after).into_iter().filter(|(old, new)| old != new);
+    pairs.map(|(old, new)| (old.to_owned(), new.to_owned())).collect()
+}
+
 fn without_parts(document: &Value) -> Value {
     let mut document = document.clone();
     if let Some(keys) = document.as_object_mut() {
@@ -133,7 +140,13 @@ impl Changes {
 
     fn policy(&mut self, subject: &Subject, name: &str, old: Option<&Policy>, new: Option<&Policy>) {
         let key = Pointer::root().child_key(name);
-        let facts = |policy: &Policy| facts(keys::POLICIES, &policy.value, &policy.at, &key);
+        let facts = |policy: &Policy| {
+            let mut facts = facts(keys::POLICIES, &policy.value, &policy.at, &key);
+            for implied in &policy.implied {
+                facts.entry(key.child_key(*implied)).and_modify(|fact| fact.is_default = true);
+            }
+            facts
+        };
         // one that only observes lets everything pass, as one that is not there
         let observes = |policy: &Policy| policy.value.get("mode").is_some_and(|mode| mode == "observe");
         let effect = |policy: &Policy| keys::effect_of_policy(name).filter(|_| !observes(policy));
@@ -285,3 +298,6 @@ fn summary(route: &Route<'_>, side: &Side) -> String {
     let matches = matches.strip_prefix("* ").unwrap_or(&matches);
     if policies.is_empty() { format!("{matches}, {action}") } else { format!("{matches}, {action}, with {}", policies.join(", ")) }
 }
+
+#[cfg(test)]
+mod tests;

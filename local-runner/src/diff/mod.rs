@@ -14,8 +14,10 @@ mod meaning;
 mod probe;
 pub(crate) mod report;
 mod side;
+mod traffic;
 mod value;
 
 pub(crate) use change::{Change, Judgement};
 pub(crate) use meaning::changes;
 pub(crate) use side::{Side, Unread, is_stdin};
+pub(crate) use traffic::replay;

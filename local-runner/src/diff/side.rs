@@ -48,6 +48,15 @@ impl Side {
         Ok(Self { name, configuration })
     }
 
+    /// A configuration that is written in a test.
+    #[cfg(test)]
+    pub(super) fn of(name: &str, text: &str) -> Self {
+        match configuration::read_text(text.to_owned(), Path::new(name), Path::new("")) {
+            Ok(configuration) => Self { name: name.to_owned(), configuration },
+            Err(refused) => panic!("{}", refused.report),
+        }
+    }
+
     /// What its files say together.
     pub(super) fn document(&self) -> &Value {
         &self.configuration.document

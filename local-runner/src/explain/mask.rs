@@ -3,7 +3,7 @@
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use portico_core::config::wire;
-use portico_core::route::{encode_query, encode_segment};
+use portico_core::route::encode_query;
 use serde_json::Value;
 
 use crate::configuration;
@@ -27,9 +27,7 @@ impl Mask {
         let mut known = Vec::new();
         for name in configuration::secret_names(document) {
             let value = secrets.get(&name).filter(|value| !value.is_empty());
-            for value in
-                value.iter().flat_map(|value| [value.clone(), encode_query(value).into(), encode_segment(value).into()])
-            {
+            for value in value.iter().flat_map(|value| [value.clone(), encode_query(value).into()]) {
                 known.push((value, format!("${{secret.{name}}}")));
             }
         }

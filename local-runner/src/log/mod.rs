@@ -17,6 +17,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 pub(crate) use access::json;
 pub(crate) use readable::{Readable, colour, plain};
+pub(crate) use time::rfc3339;
 
 /// The most lines that wait to be written.
 const WAITING: usize = 8 * 1024;

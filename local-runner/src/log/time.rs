@@ -3,7 +3,7 @@
 use portico_core::Timestamp;
 
 /// RFC 3339 in UTC, to the millisecond: `2026-03-01T12:03:44.125Z`.
-pub(super) fn rfc3339(time: Timestamp) -> String {
+pub(crate) fn rfc3339(time: Timestamp) -> String {
     let seconds = time.as_secs();
     let (year, month, day) = date(seconds / 86_400);
     format!("{year:04}-{month:02}-{day:02}T{}.{:03}Z", clock(time), time.as_micros() / 1_000 % 1_000)

@@ -30,9 +30,6 @@ fn a_wrong_configuration_starts_nothing_and_is_reported_whole() {
         }
         assert!(stderr.contains("did you mean"), "{stderr}");
     }
-    let (code, stdout, _) = run(&folder.0, &["check", "--json"]);
-    let found: serde_json::Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!((code, found[0]["line"].as_u64(), found[0]["severity"].as_str()), (2, Some(4), Some("error")));
 }
 
 #[test]
@@ -84,7 +81,7 @@ fn demo_upstreams_are_for_development() {
         assert!(stderr.contains("gateway.yaml:"), "{stderr}");
     }
     let (code, stdout, stderr) = run(&checkout(), &["check"]);
-    assert_eq!((code, &*stderr), (0, ""));
+    assert_eq!((code, &*stderr), (0, "4 waived\n"));
     assert!(stdout.contains("gateway.yaml can be used"), "{stdout}");
     let folder = Folder::with("{ portico: 1, name: a, upstreams: { a: { targets: [{ url: \"demo://ehco\" }] } } }");
     let (code, _, stderr) = run(&folder.0, &["check"]);

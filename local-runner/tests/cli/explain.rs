@@ -428,7 +428,7 @@ fn a_gateway_that_runs_tells_the_same() {
 fn a_signature_is_for_one_request_and_nobody_else_sees_it() {
     let folder = folder();
     let server = Server::start(
-        &mut portico(&folder.0, &["serve", "--listen", "127.0.0.1:0"])
+        portico(&folder.0, &["serve", "--listen", "127.0.0.1:0"])
             .envs([("PORTICO_TEST_DEBUG", "0123456789abcdef0123456789abcdef"), ("PORTICO_TEST_UPSTREAM", "x")]),
     );
     let url = format!("http://{}/hello", server.address.0);

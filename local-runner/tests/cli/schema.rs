@@ -1,5 +1,9 @@
-//! `portico schema`: the demo is valid by it, and mistakes are not.
+//! `portico schema`: the demo and all cases are valid by it, and mistakes are not.
 
+use std::path::Path;
+
+use portico::case;
+use portico::config::{FileId, parse};
 use serde_json::{Value, json};
 
 use crate::process::{checkout, run};
@@ -28,6 +32,83 @@ fn the_demo_fits_the_schema_and_mistakes_do_not() {
         assert!(fits(&wrong, &schema, &schema).is_err(), "{pointer}");
     }
     assert!(schema["properties"]["routes"].to_string().contains("description"), "editors show the comments");
+}
+
+fn cases_schema() -> Value {
+    let (code, schema, _) = run(&checkout(), &["schema", "--cases"]);
+    assert_eq!(code, 0);
+    serde_json::from_str(&schema).unwrap()
+}
+
+/// A file of cases. A configuration that has to be refused need not fit, so there is another in its place.
+fn document(path: &Path) -> Value {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut document = parse(&text, FileId(0)).unwrap().to_value();
+    let mut parts = vec![&mut document];
+    while let Some(part) = parts.pop() {
+        if part.get("refused").is_some() && part.get("config").is_some() {
+            part["config"] = json!({ "include": "elsewhere.yaml" });
+        }
+        parts.extend(part.get_mut("cases").and_then(Value::as_array_mut).into_iter().flatten());
+    }
+    document
+}
+
+#[test]
+fn every_case_fits_the_schema_of_cases() {
+    let schema = cases_schema();
+    let files = case::files(&checkout().join("tests/cases")).unwrap();
+    assert!(files.len() > 20, "{files:?}");
+    for file in files {
+        assert_eq!(fits(&document(&file), &schema, &schema), Ok(()), "{}", file.display());
+    }
+}
+
+#[test]
+fn mistakes_do_not_fit_the_schema_of_cases() {
+    let schema = cases_schema();
+    let gateway = json!({ "portico": 1, "name": "a", "routes": [{ "name": "a", "match": { "path": "/a" }, "respond": {} }] });
+    let right = json!({
+        "config": gateway,
+        "secrets": { "S": "s" },
+        "tokens": { "alice": { "claims": { "sub": "alice", "exp": null }, "signature": "forged" } },
+        "upstreams": { "a": [{ "when": { "method": "GET" }, "times": 1, "fail": "reset" }, { "respond": { "delay": "1s" } }] },
+        "peer": { "secure": true },
+        "cases": [{ "name": "a", "needs": ["clock"], "steps": [
+            { "send": { "url": "http://a/a", "headers": { "X-A": ["1", 2] } }, "expect": {
+                "status": 200, "problem": "no_route", "headers": { "X-A": { "present": true } }, "body": "",
+                "decisions": { "auth": "deny key_unknown" }, "upstream": { "a": [{ "path": "/a" }] },
+            } },
+            { "advance": "1s" },
+            { "store": "stale_read" },
+        ] }],
+    });
+    assert_eq!(fits(&right, &schema, &schema), Ok(()));
+    for (pointer, mistake) in [
+        ("/config", json!({ "include": "a.yaml", "portico": 1 })),
+        ("/config/routes/0/match", json!({ "pth": "/a" })),
+        ("/secrets/S", json!(1)),
+        ("/tokens/alice", json!({ "claim": {} })),
+        ("/tokens/alice/signature", json!("wrong")),
+        ("/upstreams/a", json!({})),
+        ("/upstreams/a/0/fail", json!("slow")),
+        ("/upstreams/a/1/respond", json!({ "latency": "1s" })),
+        ("/peer", json!({ "ip": "::1" })),
+        ("/cases/0", json!({ "nam": "a" })),
+        ("/cases/0/needs", json!(["time"])),
+        ("/cases/0/steps/0/send", json!({ "method": "GET" })),
+        ("/cases/0/steps/0/expect", json!({ "headers": {} })),
+        ("/cases/0/steps/0/expect/problem", json!("no_rout")),
+        ("/cases/0/steps/0/expect/headers/X-A", json!({ "match": "a" })),
+        ("/cases/0/steps/0/expect/decisions", json!({ "auht": "allow" })),
+        ("/cases/0/steps/2/store", json!("slow")),
+    ] {
+        let mut wrong = right.clone();
+        *wrong.pointer_mut(pointer).unwrap() = mistake;
+        assert!(fits(&wrong, &schema, &schema).is_err(), "{pointer}");
+    }
+    let text = schema.to_string();
+    assert!(text.contains("exactly this line") && text.contains("The services behind the gateway"), "editors show the comments");
 }
 
 /// As much of JSON Schema (2020-12) as is used here; a keyword that is not known is an error, so that none is forgotten.

@@ -2,6 +2,7 @@
 //!
 //! Nothing here sleeps or measures time. Where an order matters, one side goes on only after the other confirmed.
 
+mod bodies;
 mod connections;
 mod protocols;
 mod refusals;

@@ -12,7 +12,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use serde_json::Value;
 
-use super::Problem;
+use crate::case::problem::Problem;
 use crate::case::{Payload, Send, http1};
 use crate::tls;
 
@@ -42,10 +42,8 @@ impl fmt::Display for Gateway {
 impl Gateway {
     /// Reads a URL: scheme, host and port.
     pub(super) fn parse(url: &str) -> Result<Self, Problem> {
-        let wrong = |what: &str| Problem {
-            message: format!("{url:?} {what}"),
-            help: "write scheme, host and port, such as http://127.0.0.1:8080 or https://gateway.example".to_owned(),
-        };
+        let help = "write scheme, host and port, such as http://127.0.0.1:8080 or https://gateway.example";
+        let wrong = |what: &str| Problem::new(format!("{url:?} {what}"), help);
         let uri: Uri = url.parse().map_err(|_| wrong("is no URL"))?;
         let secure = match uri.scheme_str() {
             Some("http") => false,
@@ -98,7 +96,7 @@ impl Gateway {
             }
             _ => format!("start it, for example with `portico serve --listen {}:{}`", self.host, self.port),
         };
-        Problem { message: format!("nothing answers at {self}: {error}"), help }
+        Problem::new(format!("nothing answers at {self}: {error}"), help)
     }
 
     /// Sends one request over a connection of its own.
@@ -134,7 +132,7 @@ impl Gateway {
 fn client() -> Result<Arc<ClientConfig>, Problem> {
     let (roots, problems) = tls::native_roots();
     let help = "install ca-certificates, or name a file of trusted certificates in SSL_CERT_FILE";
-    let problem = |message: String| Problem { message, help: help.to_owned() };
+    let problem = |message: String| Problem::new(message, help);
     if roots.is_empty() {
         return Err(problem(problems.join("; ")));
     }

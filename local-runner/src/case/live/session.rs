@@ -26,7 +26,8 @@ impl Session for Running {
         drop(lock(&inner.stubs).received());
         let signed = inner.tracer.as_ref().filter(|_| self.traced).and_then(|tracer| tracer.sign(send, self.now()));
         let exchanged = inner.gateway.exchange(signed.as_ref().unwrap_or(send));
-        let (status, mut message) = exchanged.map_err(|error| format!("no response from {}: {error}", inner.gateway))?;
+        let (status, mut message) =
+            exchanged.map_err(|error| format!("no response from {}: {error}", inner.gateway))?;
         let trace = trace::take(&mut message.headers)?;
         if signed.is_some() && trace.is_none() && self.compared {
             lock(&inner.said).untraced += 1;

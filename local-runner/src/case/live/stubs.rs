@@ -10,10 +10,10 @@ use std::sync::Arc;
 use http::Uri;
 use portico_core::decision::Reason;
 
-use super::Problem;
 use super::reach::Reach;
 use crate::case::Case;
 use crate::case::origin::{Inbox, Origin, Part, lock};
+use crate::case::problem::Problem;
 use crate::case::subject::{Received, targets};
 use crate::demo;
 
@@ -85,9 +85,9 @@ impl Stubs {
             // a case whose targets cannot be read says so itself
             for target in stubs.reached_targets(case, reach).unwrap_or_default() {
                 match target.place {
-                    Place::At(addresses) => addresses
-                        .into_iter()
-                        .try_for_each(|address| stubs.listen(address, &target.upstream))?,
+                    Place::At(addresses) => {
+                        addresses.into_iter().try_for_each(|address| stubs.listen(address, &target.upstream))?
+                    }
                     Place::Unknown(url) => drop(unknown.insert(format!("{} ({url})", target.upstream))),
                     Place::Demo => {}
                 }
@@ -97,12 +97,11 @@ impl Stubs {
             return Ok(stubs);
         }
         let unknown: Vec<_> = unknown.into_iter().collect();
-        Err(Problem {
-            message: format!("no stub can listen where these upstreams are: {}", unknown.join(", ")),
-            help: "point the gateway's targets to this machine by plain HTTP and say where with --origin NAME=ADDRESS:PORT, or \
-                   with --origin ADDRESS:PORT for all of them"
-                .to_owned(),
-        })
+        Err(Problem::new(
+            format!("no stub can listen where these upstreams are: {}", unknown.join(", ")),
+            "point the gateway's targets to this machine by plain HTTP and say where with --origin NAME=ADDRESS:PORT, or with \
+             --origin ADDRESS:PORT for all of them",
+        ))
     }
 
     fn listen(&mut self, address: SocketAddr, upstream: &str) -> Result<(), Problem> {
@@ -119,13 +118,13 @@ impl Stubs {
                     ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
                     _ => error.to_string(),
                 };
-                return Err(Problem {
-                    message: format!("the stub for the upstream `{upstream}` cannot listen on {address}: {why}"),
-                    help: format!(
+                return Err(Problem::new(
+                    format!("the stub for the upstream `{upstream}` cannot listen on {address}: {why}"),
+                    format!(
                         "stop what is there, as the gateway's requests have to come to the stub; or point the gateway's target \
                          elsewhere and say where with --origin {upstream}=ADDRESS:PORT"
                     ),
-                });
+                ));
             }
         };
         self.origins.insert(address, origin);
@@ -156,13 +155,15 @@ impl Stubs {
             }
         }
         for (address, upstreams) in at.iter().filter(|(_, upstreams)| upstreams.len() > 1) {
-            let [gone, here] = [true, false].map(|gone| upstreams.iter().find(|name| case.script(name).is_gone() == gone));
+            let [gone, here] =
+                [true, false].map(|gone| upstreams.iter().find(|name| case.script(name).is_gone() == gone));
             if let (Some(gone), Some(here)) = (gone, here) {
                 return Some(format!(
                     "`{gone}` is to be gone and `{here}` is not, and both are at {address}: give one --origin {gone}=ADDRESS:PORT"
                 ));
             }
-            let keeps_host = |name: &&&str| case.config.pointer("/upstreams")?.get(**name)?.get("preserve_host")?.as_bool();
+            let keeps_host =
+                |name: &&&str| case.config.pointer("/upstreams")?.get(**name)?.get("preserve_host")?.as_bool();
             if let Some(name) = upstreams.iter().find(|name| keeps_host(name) == Some(true)) {
                 return Some(format!(
                     "the upstream `{name}` gets the client's Host, so that it cannot be told apart at {address}: give it --origin \
@@ -183,7 +184,8 @@ impl Stubs {
             let Place::At(addresses) = place else { continue };
             let script = scripts.entry(upstream.clone()).or_insert_with(|| Arc::new(case.script(&upstream)));
             for address in addresses.into_iter().filter(|address| self.origins.contains_key(address)) {
-                let part = Part { upstream: upstream.clone(), authority: authority.clone(), script: Arc::clone(script) };
+                let part =
+                    Part { upstream: upstream.clone(), authority: authority.clone(), script: Arc::clone(script) };
                 cast.entry(address).or_default().push(part);
                 if reached.contains(upstream.as_str()) {
                     self.reached.push((address, upstream.clone()));
@@ -219,7 +221,8 @@ impl Stubs {
             // writing to a String does not fail
             _ = writeln!(message, "`{upstream}` is expected at http://{address}");
         }
-        message + "help: point the gateway's target there, or say where the stub is to listen with --origin NAME=ADDRESS:PORT"
+        message
+            + "help: point the gateway's target there, or say where the stub is to listen with --origin NAME=ADDRESS:PORT"
     }
 
     fn reached_targets(&self, case: &Case, reach: &Reach) -> Result<Vec<Target>, String> {

@@ -7,8 +7,8 @@ use portico_core::debug::{self, MIN_SECRET, X_PORTICO_DEBUG, X_PORTICO_TRACE};
 use portico_core::decision::Decision;
 use serde_json::Value;
 
-use super::Problem;
 use crate::case::Send;
+use crate::case::problem::Problem;
 use crate::case::subject::decision;
 
 /// Asks for traces.
@@ -34,10 +34,13 @@ pub(super) struct Trace {
 impl Tracer {
     pub(super) fn new(secret: &str) -> Result<Self, Problem> {
         if secret.len() < MIN_SECRET {
-            return Err(Problem {
-                message: format!("the debug secret has {} bytes, and no gateway takes one with less than {MIN_SECRET}", secret.len()),
-                help: "it must be the value of the secret that the gateway's `debug` names".to_owned(),
-            });
+            return Err(Problem::new(
+                format!(
+                    "the debug secret has {} bytes, and no gateway takes one with less than {MIN_SECRET}",
+                    secret.len()
+                ),
+                "it must be the value of the secret that the gateway's `debug` names",
+            ));
         }
         Ok(Self { secret: secret.to_owned() })
     }
@@ -66,8 +69,10 @@ impl Tracer {
 pub(super) fn take(headers: &mut Vec<(String, String)>) -> Result<Option<Trace>, String> {
     let Some(at) = headers.iter().position(|(name, _)| name == X_PORTICO_TRACE.as_str()) else { return Ok(None) };
     let (_, text) = headers.remove(at);
-    let trace: Value = serde_json::from_str(&text).map_err(|error| format!("the trace is no JSON: {error} in {text}"))?;
-    let steps = trace.get("steps").and_then(Value::as_array).ok_or_else(|| format!("the trace has no steps: {text}"))?;
+    let trace: Value =
+        serde_json::from_str(&text).map_err(|error| format!("the trace is no JSON: {error} in {text}"))?;
+    let steps =
+        trace.get("steps").and_then(Value::as_array).ok_or_else(|| format!("the trace has no steps: {text}"))?;
     let decided = steps.iter().filter(|step| step.get("reason").is_some()).map(|step| {
         let text = |name: &str| step.get(name).and_then(Value::as_str).unwrap_or_default();
         decision(text("step"), text("outcome"), text("reason"), text("detail"))

@@ -133,11 +133,8 @@ fn break_off(writer: &mut impl Write, respond: &Respond, after: usize) -> io::Re
     let sent = bytes.get(..after).unwrap_or(&bytes);
     let (framing, part) = match &respond.body {
         Payload::Chunked(_) if sent.is_empty() => (chunked(), Vec::new()),
-        Payload::Chunked(_) => {
-            (chunked(), [format!("{:x}\r\n", sent.len()).as_bytes(), sent, b"\r\n"].concat())
-        }
-        // one byte is missing even where all are sent
-        Payload::None | Payload::Sized(_) => (length(bytes.len().max(sent.len() + 1)), sent.to_vec()),
+        Payload::Chunked(_) => (chunked(), [format!("{:x}\r\n", sent.len()).as_bytes(), sent, b"\r\n"].concat()),
+        Payload::None | Payload::Sized(_) => (length(bytes.len()), sent.to_vec()),
     };
     let headers = [respond.headers.clone(), framing].concat();
     http1::write(writer, &status_line(respond), &headers, &Payload::None)?;

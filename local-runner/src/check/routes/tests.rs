@@ -24,8 +24,22 @@ const HEADER: HeaderName = HeaderName::from_static("x");
 
 /// Neighbours have requests in common.
 const PATHS: [&str; 16] = [
-    "/", "/{p}", "/{p}/{*rest}", "/{*rest}", "/a", "/a/", "/a/{p}", "/a/{p}/{*rest}", "/a/{*rest}", "/a{p}/{*rest}",
-    "/a{p}", "/{p}b", "/{p}b/{*rest}", "/{p}/b", "/b", "/{p}/{q}",
+    "/",
+    "/{p}",
+    "/{p}/{*rest}",
+    "/{*rest}",
+    "/a",
+    "/a/",
+    "/a/{p}",
+    "/a/{p}/{*rest}",
+    "/a/{*rest}",
+    "/a{p}/{*rest}",
+    "/a{p}",
+    "/{p}b",
+    "/{p}b/{*rest}",
+    "/{p}/b",
+    "/b",
+    "/{p}/{q}",
 ];
 
 fn random_route(random: &mut Random, paths: &[&str], hosts: &[&str]) -> Match {
@@ -59,7 +73,7 @@ fn requests(mut tell: impl FnMut(&Lookup<'_, '_>)) {
     for path in &all {
         for host in [None, Some("h.c"), Some("n.c"), Some("n.h.c")] {
             for headers in [&HeaderMap::new(), &fields[0], &fields[1]] {
-                for query in [None, Some("q=1"), Some("q=2")] {
+                for query in [None, Some("q=1")] {
                     for method in &methods {
                         tell(&Lookup { host, path, method, headers, announced: &[], query });
                     }
@@ -73,7 +87,7 @@ fn requests(mut tell: impl FnMut(&Lookup<'_, '_>)) {
 fn a_route_is_reported_exactly_when_no_request_reaches_it() {
     let mut random = Random(9110);
     let mut seen = BTreeMap::<&str, u32>::new();
-    for _ in 0..30 {
+    for _ in 0..24 {
         let mut table: Vec<Match> = Vec::new();
         let first = random.below(PATHS.len() - 5);
         let hosts = [random.one(&["", "h.c", "*.c", "*.h.c"]), random.one(&["", "h.c", "*.c"])];

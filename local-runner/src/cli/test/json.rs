@@ -1,7 +1,7 @@
 //! Results as one JSON document; `docs/command-line.md` describes its members.
 
 use portico::case::failure::{Failure, StepOf, Trouble};
-use portico::case::places::{Behind, Traced};
+use portico::case::places::{Behind, Decisive, Traced};
 use portico::case::run::Verdict;
 use portico_core::decision::Decision;
 use serde::Serialize;
@@ -111,7 +111,8 @@ pub(super) fn render(results: &Results<'_>) -> String {
 }
 
 fn failed<'a>(failure: &'a Failure) -> Failed<'a> {
-    let step = |StepOf { number, of, line, what }: &'a StepOf| Step { number: *number, of: *of, line: *line, request: what };
+    let step =
+        |StepOf { number, of, line, what }: &'a StepOf| Step { number: *number, of: *of, line: *line, request: what };
     let step = failure.step.as_ref().map(step);
     let differs = match &failure.trouble {
         Trouble::Said(why) => {
@@ -120,12 +121,12 @@ fn failed<'a>(failure: &'a Failure) -> Failed<'a> {
         }
         Trouble::Differs(differs) => differs,
     };
-    let differences = differs.differences.iter().map(|(difference, behind)| Difference {
+    let differences = differs.differences.iter().map(|(difference, decisive)| Difference {
         field: &difference.field,
         expected: &difference.expected,
         got: &difference.got,
-        decided: behind.as_ref().map(|(index, behind)| {
-            decided(index.and_then(|index| differs.trace.get(index)).map(|traced| &traced.decision), behind)
+        decided: decisive.as_ref().map(|Decisive { decision, behind }| {
+            decided(decision.and_then(|index| differs.trace.get(index)).map(|traced| &traced.decision), behind)
         }),
     });
     let answer = &differs.answer;

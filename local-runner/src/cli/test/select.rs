@@ -26,7 +26,8 @@ pub(super) fn select(paths: &[PathBuf], filters: &[String]) -> Result<Selection,
     for path in &paths {
         let found = files_in(path)?;
         // a file that is named twice is run once
-        files.extend(found.into_iter().filter(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone()))));
+        files
+            .extend(found.into_iter().filter(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone()))));
     }
     let below = common(&paths);
     let (mut cases, mut malformed) = (Vec::new(), Vec::new());
@@ -53,9 +54,18 @@ pub(super) fn select(paths: &[PathBuf], filters: &[String]) -> Result<Selection,
 
 const FIRST: &str = "name files or folders with cases, or write a first case for each route with `portico test --init`";
 
+/// Where first cases are written when nobody says where: where they will be looked for.
+pub(super) fn home() -> PathBuf {
+    let [first, _] = USUAL.map(PathBuf::from);
+    existing().unwrap_or(first)
+}
+
+fn existing() -> Option<PathBuf> {
+    USUAL.iter().map(PathBuf::from).find(|path| path.is_dir())
+}
+
 fn usual() -> Result<PathBuf, Failure> {
-    let found = USUAL.iter().map(PathBuf::from).find(|path| path.is_dir());
-    found.ok_or_else(|| Failure::usage(format_args!("there is no folder {} here", USUAL.join(" or ")), FIRST))
+    existing().ok_or_else(|| Failure::usage(format_args!("there is no folder {} here", USUAL.join(" or ")), FIRST))
 }
 
 /// A file, or all case files in a folder.

@@ -1,7 +1,7 @@
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use portico_core::config::{Findings, Part, Pointer};
+use portico_core::config::{Code, Findings, Part, Pointer};
 use serde_json::json;
 
 use super::*;
@@ -128,16 +128,17 @@ fn findings_of_core_get_their_place() {
     let loaded = directory.load().unwrap_or_else(|report| panic!("{report}"));
     let mut findings = Findings::new();
     let route = Pointer::root().child_key("routes").child_index(2);
-    findings.error(route.child_key("upstream"), "no upstream \"b\"").help("known upstreams: c");
-    findings.warning(&route, "this route serves nobody");
-    findings.warning(Pointer::root(), "nothing is logged");
+    let upstream = findings.error(route.child_key("upstream"), "no upstream \"b\"");
+    upstream.code(Code::UnknownName).help("known upstreams: c");
+    findings.warning(Code::RouteShadowed, &route, "this route serves nobody");
+    findings.warning(Code::NoRoutes, Pointer::root(), "nothing is logged");
     let report = loaded.report(&findings);
     assert!(report.has_errors());
     assert_eq!(
         directory.shorten(&report.render(Style::Plain)),
-        "gateway.yaml:1:1: warning: nothing is logged\n 1 | portico: 1\n   | ^^^^^^^^^^\n\n\
-         teams/b.yaml:2:3: warning: this route serves nobody\n 2 | - name: b\n   |   ^^^^^^^\n  at: routes[2]\n\n\
-         teams/b.yaml:3:13: error: no upstream \"b\"\n 3 |   upstream: b\n   |             ^\n  help: known upstreams: c\n  \
+        "gateway.yaml:1:1: warning: nothing is logged [no_routes]\n 1 | portico: 1\n   | ^^^^^^^^^^\n\n\
+         teams/b.yaml:2:3: warning: this route serves nobody [route_shadowed]\n 2 | - name: b\n   |   ^^^^^^^\n  at: routes[2]\n\n\
+         teams/b.yaml:3:13: error: no upstream \"b\" [unknown_name]\n 3 |   upstream: b\n   |             ^\n  help: known upstreams: c\n  \
          at: routes[2].upstream\n\n\
          1 error, 2 warnings\n"
     );
@@ -161,19 +162,19 @@ fn what_is_wrong_is_refused_at_once() {
     assert_eq!(
         directory.refused(),
         [
-            "gateway.yaml:1:43: error: \"x[\" is no pattern: invalid range pattern",
-            "gateway.yaml:1:49: error: cannot read nobody.yaml: No such file or directory (os error 2)",
-            "gateway.yaml:4:33: error: cannot read none.json: No such file or directory (os error 2)",
-            "bad.json:1:7: error: this is not JSON: expected value",
-            "list.json:1:1: error: a key set is a JSON object with `keys`",
-            "a.yaml:1:1: error: \"name\" cannot stand in an included file",
-            "a.yaml:2:1: error: \"rotues\" cannot stand in an included file",
-            "a.yaml:4:3: error: the upstream \"one\" is defined twice, first at gateway.yaml:3:3",
-            "b.yaml:1:14: error: the upstream \"two\" is defined twice, first at a.yaml:5:3",
-            "b.yaml:2:1: error: expected a list, found a map",
-            "b.yaml:3:1: error: expected a map, found nothing",
-            "c.yaml:1:1: error: expected a map with routes, upstreams or identities, found a list",
-            "d.yaml:1:5: error: a `:` cannot stand here",
+            "gateway.yaml:1:43: error: \"x[\" is no pattern: invalid range pattern [invalid_value]",
+            "gateway.yaml:1:49: error: cannot read nobody.yaml: No such file or directory (os error 2) [file_unreadable]",
+            "gateway.yaml:4:33: error: cannot read none.json: No such file or directory (os error 2) [file_unreadable]",
+            "bad.json:1:7: error: this is not JSON: expected value [syntax]",
+            "list.json:1:1: error: a key set is a JSON object with `keys` [wrong_type]",
+            "a.yaml:1:1: error: \"name\" cannot stand in an included file [misplaced_key]",
+            "a.yaml:2:1: error: \"rotues\" cannot stand in an included file [misplaced_key]",
+            "a.yaml:4:3: error: the upstream \"one\" is defined twice, first at gateway.yaml:3:3 [duplicate_name]",
+            "b.yaml:1:14: error: the upstream \"two\" is defined twice, first at a.yaml:5:3 [duplicate_name]",
+            "b.yaml:2:1: error: expected a list, found a map [wrong_type]",
+            "b.yaml:3:1: error: expected a map, found nothing [wrong_type]",
+            "c.yaml:1:1: error: expected a map with routes, upstreams or identities, found a list [wrong_type]",
+            "d.yaml:1:5: error: a `:` cannot stand here [syntax]",
         ]
     );
 }
@@ -181,11 +182,14 @@ fn what_is_wrong_is_refused_at_once() {
 #[test]
 fn files_that_cannot_be_read() {
     let directory = Directory::with(&[]);
-    assert_eq!(directory.refused(), ["error: cannot read gateway.yaml: No such file or directory (os error 2)"]);
+    let refused = |why: &str| {
+        assert_eq!(directory.refused(), [format!("error: cannot read gateway.yaml: {why} [file_unreadable]")])
+    };
+    refused("No such file or directory (os error 2)");
     fs::write(directory.0.join("gateway.yaml"), b"a: 1\nb: \xff\n").expect("a file");
-    assert_eq!(directory.refused(), ["error: cannot read gateway.yaml: it is not UTF-8 (line 2)"]);
+    refused("it is not UTF-8 (line 2)");
     fs::write(directory.0.join("gateway.yaml"), vec![b' '; crate::config::MAX_BYTES + 1]).expect("a file");
-    assert_eq!(directory.refused(), ["error: cannot read gateway.yaml: it is larger than 8 MiB"]);
+    refused("it is larger than 8 MiB");
     let report = directory.load().expect_err("an error");
     assert!(report.sources().watched().any(|path| path.ends_with("gateway.yaml")));
     assert!(load(&directory.0).is_err(), "a directory");
@@ -210,7 +214,10 @@ fn a_pattern_without_files_is_a_warning() {
     let loaded = directory.load().unwrap_or_else(|report| panic!("{report}"));
     assert_eq!(loaded.document, json!({ "name": "x" }));
     let report = directory.shorten(&loaded.report(&[]).render(Style::Plain));
-    assert!(report.starts_with("gateway.yaml:1:11: warning: no file matches \"routes/**/*.yaml\"\n"), "{report}");
+    assert!(
+        report.starts_with("gateway.yaml:1:11: warning: no file matches \"routes/**/*.yaml\" [include_empty]\n"),
+        "{report}"
+    );
     assert!(report.ends_with("  at: include[0]\n\n1 warning\n"), "{report}");
     assert!(loaded.sources.watched().any(|path| path == directory.0.join("routes")));
 }

@@ -162,7 +162,7 @@ mod tests {
             with(entry(json!({})), at("2026-03-01T12:00:02Z")),
             with(entry(json!({})), at("2026-03-01T12:00:01Z")),
             with(entry(json!({})), json!({ "response": { "status": 0 } })),
-            entry(json!({ "url": "data:text/plain,a" })),
+            entry(json!({ "url": "/relative" })),
             with(entry(json!({})), at("today")),
         ]);
         let told: Vec<_> = read
@@ -176,7 +176,7 @@ mod tests {
             told,
             [
                 "a.har: entry 3: it has no response",
-                "a.har: entry 4: data:text/plain,a names no host",
+                "a.har: entry 4: /relative names no host",
                 "a.har: entry 5: \"today\" is no time",
                 "a.har: entry 2",
                 "a.har: entry 1",

@@ -9,6 +9,7 @@ use super::recorded::{By, Decided, Logged, Place, Recorded, time};
 
 /// A line, as much of it as a replay needs.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object")]
 struct Line {
     time: String,
     client: IpAddr,
@@ -92,7 +93,7 @@ mod tests {
         for (line, why) in [
             ("", "not JSON: EOF while parsing a value, at column 0"),
             (r#"{"time":"2026-03-01T12:0"#, "not JSON: EOF while parsing a string, at column 24"),
-            ("192.0.2.7 - - \"GET / HTTP/1.1\"", "not JSON: trailing characters, at column 6"),
+            ("192.0.2.7 - - \"GET / HTTP/1.1\"", "not a line of the access log: invalid type: floating point `192.0`, expected an object, at column 5"),
             (r#"{"level":"INFO","message":"starting"}"#, "not a line of the access log: missing field `time`, at column 37"),
         ] {
             assert_eq!(read(line.as_bytes(), place()).unwrap_err(), why);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use http::{Response, StatusCode};
 use portico_core::config;
 use portico_core::sim::{Sim, block_on};
-use portico_core::{Action, Body, FetchError, Gateway, Record, Timestamp};
+use portico_core::{Action, Body, FetchError, Gateway, Platform as _, Record, Timestamp};
 use serde_json::Value;
 
 use super::known_keys::secret_value;
@@ -45,6 +45,8 @@ impl<'s> Replay<'s> {
     /// error says why there is no replay.
     pub(super) fn new(side: &'s Side, known: &Value) -> Result<Self, String> {
         let sim = Sim::new(0);
+        // requests may be older than the day on which simulations begin
+        sim.set_now(Timestamp::default());
         let secrets = Secrets::environment();
         for name in secret_names(side.document()).into_iter().chain(secret_names(known)) {
             sim.set_secret(&name, &secrets.get(&name).unwrap_or_else(|| secret_value(&name)));
@@ -68,7 +70,7 @@ impl<'s> Replay<'s> {
 
     /// Decides a request that was recorded at `time`. The clock never goes back.
     pub(super) fn decide(&self, again: Again, by: &By, time: Timestamp) -> Became {
-        self.sim.set_now(time.max(portico_core::Platform::now(&self.sim)));
+        self.sim.set_now(time.max(self.sim.now()));
         self.upstream.answer.set(again.upstream);
         *self.upstream.arrived.borrow_mut() = None;
         let gateway = match by {

@@ -18,6 +18,7 @@ use crate::diff::effective::{self, Policy, Route};
 use crate::diff::probe;
 
 /// A request to be decided again.
+#[derive(Clone)]
 pub(super) struct Again {
     pub(super) request: Request<Body<SimStream>>,
     pub(super) peer: Peer,
@@ -105,9 +106,7 @@ impl<'d> Recreation<'d> {
             request.headers_mut().append(name, value);
         }
         let [unrouted, now_unrouted] = &self.unrouted;
-        let cors = |route: Option<&'_ Route<'_>>| route.map(|route| route.policies.get("cors"));
-        let cors = (cors(route).unwrap_or(unrouted.as_ref()), cors(now).unwrap_or(now_unrouted.as_ref()));
-        if let Some(origin) = origin(logged, cors)? {
+        if let Some(origin) = origin(logged, cors(route, unrouted), cors(now, now_unrouted))? {
             add(&mut request, "origin", &origin)?;
         }
         if logged.decided("body_limit").is_some_and(|limit| limit.reason == "body_too_large") {
@@ -123,6 +122,16 @@ impl<'d> Recreation<'d> {
 }
 
 impl Counted {
+    /// What is to be known of limits that count by these.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let by = |what: &str, names: &BTreeSet<String>, each: &str| {
+            let names: Vec<_> = names.iter().map(String::as_str).collect();
+            let names = names.join(", ");
+            (!names.is_empty()).then(|| format!("limits by the {what} {names} count each {each} for itself: the log does not hold it"))
+        };
+        [by("header", &self.headers, "request"), by("claim", &self.claims, "consumer")].into_iter().flatten().collect()
+    }
+
     fn add(&mut self, route: &Route<'_>, document: &Value) {
         let by = route.policies.get("rate_limit").and_then(|limit| limit.value.get("by")?.as_object());
         for (what, name) in by.into_iter().flatten().filter_map(|(what, name)| Some((what, name.as_str()?))) {
@@ -188,8 +197,13 @@ fn add(request: &mut Request<Body<SimStream>>, name: &str, value: &str) -> Resul
     Ok(())
 }
 
+/// The CORS policy of a route, or that for requests without one.
+fn cors<'p>(route: Option<&'p Route<'_>>, unrouted: &'p Option<Policy>) -> Option<&'p Policy> {
+    route.map_or(unrouted.as_ref(), |route| route.policies.get("cors"))
+}
+
 /// The origin that a cross-origin request came from: one that the old policy names, and the new one too if there is such a one.
-fn origin(logged: &Logged, (old, new): (Option<&Policy>, Option<&Policy>)) -> Result<Option<String>, String> {
+fn origin(logged: &Logged, old: Option<&Policy>, new: Option<&Policy>) -> Result<Option<String>, String> {
     let Some(cors) = logged.decided("cors") else { return Ok(None) };
     let origins = |policy: Option<&Policy>| texts(policy.and_then(|policy| policy.value.get("origins")));
     let concrete = |pattern: &String| match pattern.as_str() {

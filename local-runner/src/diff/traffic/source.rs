@@ -50,7 +50,7 @@ pub(super) fn open(path: &Path) -> Result<Requests, String> {
         let entries = har::read(from, &file).map_err(|why| format!("{name}: {why}"))?;
         return Ok(Requests::Archive(entries.into_iter()));
     }
-    Ok(Requests::Log(Lines { file, from: Box::new(from), number: 0, ended: false }))
+    Ok(Requests::Log(Lines::new(file, Box::new(from))))
 }
 
 /// A HAR is an object whose first key is `log`; a line of the access log has no such key.
@@ -103,6 +103,16 @@ impl Iterator for Lines {
 }
 
 impl Lines {
+    fn new(file: Source, from: Box<dyn BufRead>) -> Self {
+        Self { file, from, number: 0, ended: false }
+    }
+
+    /// A log that a test wrote.
+    #[cfg(test)]
+    pub(super) fn of(name: &str, text: String) -> Self {
+        Self::new(name.into(), Box::new(Cursor::new(text)))
+    }
+
     fn skip_line(&mut self) -> io::Result<()> {
         loop {
             let ready = self.from.fill_buf()?;
@@ -149,10 +159,6 @@ mod tests {
         )
     }
 
-    fn lines(name: &str, text: String) -> Lines {
-        Lines { file: name.into(), from: Box::new(Cursor::new(text)), number: 0, ended: false }
-    }
-
     fn told(requests: impl Iterator<Item = Next>) -> Vec<String> {
         let told = |next: Next| match next {
             Ok(recorded) => format!("{} {}", recorded.place, recorded.time.as_secs() % 60),
@@ -166,18 +172,18 @@ mod tests {
         let start: String = line(3).chars().take(40).collect();
         let text = ["\n", &line(1), "nonsense\n", &"x".repeat(2 << 20), "\n", &line(2), "\r\n", &start].concat();
         assert_eq!(
-            told(lines("a", text)),
+            told(Lines::of("a", text)),
             ["a:2 1", "a:3: not JSON: expected ident, at column 2", "a:4: the line is longer than 1 MiB", "a:5 2"]
         );
         // the last line need not end
-        assert_eq!(told(lines("a", line(1).trim_end().to_owned())), ["a:1 1"]);
-        assert_eq!(told(lines("a", String::new())), [""; 0]);
+        assert_eq!(told(Lines::of("a", line(1).trim_end().to_owned())), ["a:1 1"]);
+        assert_eq!(told(Lines::of("a", String::new())), [""; 0]);
     }
 
     #[test]
     fn files_are_joined_by_time_and_keep_their_own_order() {
-        let one = lines("a", [line(1), line(5), line(4), line(9)].concat());
-        let other = lines("b", [line(2), "?\n".to_owned(), line(3), line(6)].concat());
+        let one = Lines::of("a", [line(1), line(5), line(4), line(9)].concat());
+        let other = Lines::of("b", [line(2), "?\n".to_owned(), line(3), line(6)].concat());
         let told = told(Merged::new([one, other]));
         assert_eq!(
             told,

@@ -34,15 +34,15 @@ fn urls_are_as_short_as_curls() {
     assert_eq!(asked(&["[::1]:80/a"]), "GET /a http\nhost: [::1]:80\n\n");
     assert_eq!(asked(&["/go?to=http://a/"]), "GET /go?to=http://a/ http\nhost: gateway.test\n\n");
     for (url, why) in [
-        ("ftp://a/", "does not speak ftp"),
-        ("http://", "no"),
+        ("ftp://a/", "a gateway does not speak ftp"),
+        ("http://", "no valid host"),
         ("http://a b/", "no valid host"),
-        ("/a b", "%-encoded"),
-        ("https://ada:secret@api.test/", "Authorization"),
-        ("", "no"),
+        ("/a b", "no valid path"),
+        ("https://ada:secret@api.test/", "names a user"),
+        ("", "no valid host"),
     ] {
         let error = try_asked(&[url]).unwrap_err();
-        assert!(error.contains(why) || error.contains("percent-encoded"), "{url}: {error}");
+        assert!(error.contains(why), "{url}: {error}");
     }
 }
 

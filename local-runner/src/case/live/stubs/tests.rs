@@ -16,7 +16,7 @@ config:
 upstreams: {{ {rules} }}
 steps:
   - {{ send: {{ url: \"http://x/a\" }}, expect: {{ status: 200 }} }}
-  - {{ send: {{ url: \"http://x/b\" }}, expect: {{ status: 200 }} }}
+  - {{ send: {{ url: \"http://x/b\" }}, expect: {{ status: 200, upstream: {{ b: [{{}}] }} }} }}
 "
     );
     parse(&text, Path::new("case.yaml"), "case").unwrap_or_else(|wrong| panic!("{wrong}")).remove(0)
@@ -64,7 +64,7 @@ fn targets_on_loopback_are_their_own_place() {
         (&[], "https://127.0.0.1:9001", "unknown"),
         (&[], "http://orders.internal:9001", "unknown"),
         (&[], "demo://orders", "demo"),
-        (&["10.0.0.1:1"], "demo://orders", "demo"),
+        (&["10.0.0.1:1"], "demo://orders", "10.0.0.1:1"),
         (&["10.0.0.1:1"], "http://orders.internal", "10.0.0.1:1"),
         (&["10.0.0.1:1"], "http://127.0.0.1:9001", "127.0.0.1:9001"),
         (&["10.0.0.1:1", "a=10.0.0.2:2"], "http://127.0.0.1:9001", "10.0.0.2:2"),
