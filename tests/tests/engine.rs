@@ -166,6 +166,8 @@ fn what_is_wrong_with_a_file_has_its_place() {
             "nothing would break",
         ),
         ("cases:\n  - { name: a, steps: [] }\n  - { name: a, steps: [] }", "some/case.yaml:11:", "is there twice"),
+        ("steps: []", ":9:1: ", "proves nothing"),
+        ("steps: [{ advance: 1s }]", ":9:1: ", "proves nothing"),
         ("steps: [", "some/case.yaml:", ""),
     ] {
         let told = wrong(text);
@@ -220,7 +222,8 @@ fn what_is_wrong_with_tokens_has_its_place() {
 fn keys_are_made_only_where_the_case_has_none() {
     let needs = |token: &str| {
         let text = format!(
-            "{IDENTITIES}secrets: {{ S: 0123456789abcdef0123456789abcdef }}\ntokens: {{ a: {token} }}\nsteps: []\n"
+            "{IDENTITIES}secrets: {{ S: 0123456789abcdef0123456789abcdef }}\ntokens: {{ a: {token} }}\n\
+             steps: [{{ send: {{ url: \"http://a/a\" }}, expect: {{ status: 200 }} }}]\n"
         );
         let case = case(&text);
         (

@@ -5,11 +5,11 @@
 
 mod gateway;
 mod reach;
+mod said;
 mod session;
 mod stubs;
 mod trace;
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 
@@ -17,6 +17,7 @@ use portico_core::config::compile;
 
 use self::gateway::Gateway;
 use self::reach::Reach;
+use self::said::Said;
 use self::session::Running;
 pub use self::stubs::Given;
 use self::stubs::Stubs;
@@ -42,17 +43,6 @@ struct Inner {
     said: Mutex<Said>,
 }
 
-/// What is worth saying at the end.
-#[derive(Debug, Default)]
-struct Said {
-    /// By the hash of another configuration, how many cases are for it.
-    other: BTreeMap<String, usize>,
-    /// How many cases expect decisions that nobody could see.
-    undecided: usize,
-    /// How many answers had no trace although one was asked for.
-    untraced: usize,
-}
-
 impl Live {
     /// Looks whether the gateway at `url` is there, and starts the stubs that `cases` need. With the secret of its `debug` each
     /// request asks for a trace, so that decisions can be seen.
@@ -60,7 +50,9 @@ impl Live {
         let tracer = debug.map(Tracer::new).transpose()?;
         let gateway = Gateway::parse(url)?;
         let hash = gateway.health()?;
-        let reach = Reach::of(cases.iter().filter(|case| unable(case).is_none()));
+        let able =
+            |case: &&Case| unable(case).is_none() && case.needs.iter().all(|need| lacks(&gateway, *need).is_none());
+        let reach = Reach::of(cases.iter().filter(able));
         let stubs = Stubs::start(given, cases, &reach)?;
         let said = Mutex::default();
         Ok(Self(Arc::new(Inner { gateway, hash, stubs: Mutex::new(stubs), reach, tracer, said })))
@@ -68,29 +60,8 @@ impl Live {
 
     /// What to know about the cases that ran, besides what came of them.
     pub fn notes(&self) -> Vec<String> {
-        let (said, url) = (lock(&self.0.said), &self.0.gateway);
-        let serves = self.0.hash.as_deref().unwrap_or_default();
-        let other = said.other.iter().map(|(hash, count)| {
-            let cases = counted(*count, "case is", "cases are");
-            format!("{cases} for the configuration {hash}, and {url} serves {serves}: what differs may fail")
-        });
-        let undecided = (said.undecided > 0).then(|| {
-            let cases = counted(said.undecided, "case", "cases");
-            format!("decisions of {cases} were not compared: give the gateway's `debug` secret to see them")
-        });
-        let untraced = (said.untraced > 0).then(|| {
-            let answers = counted(said.untraced, "answer", "answers");
-            format!(
-                "decisions of {answers} were not compared: they came without a trace; look whether the gateway has `debug`, this \
-                 secret and the right time"
-            )
-        });
-        other.chain(undecided).chain(untraced).collect()
+        lock(&self.0.said).notes(&self.0.gateway, self.0.hash.as_deref().unwrap_or_default())
     }
-}
-
-fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// Why a case cannot be run on any gateway that runs already.
@@ -115,6 +86,18 @@ fn unable(case: &Case) -> Option<String> {
     }
 }
 
+fn lacks(gateway: &Gateway, need: Need) -> Option<&'static str> {
+    match need {
+        Need::Clock => Some("a real clock cannot be moved or stopped"),
+        Need::Store => Some("its store does not fail on demand"),
+        Need::Peer => Some("clients have the address of this machine there"),
+        Need::Keys => Some("its configuration has other keys; give the tokens a private key of your own with `key`"),
+        Need::Ipv6 if !gateway.is_ipv6_loopback() => Some("it is not reached by IPv6 on loopback"),
+        Need::Tls if !gateway.is_secure() => Some("it is reached without TLS"),
+        Need::Ipv6 | Need::Tls => None,
+    }
+}
+
 impl Subject for Live {
     fn name(&self) -> &'static str {
         "live"
@@ -125,16 +108,7 @@ impl Subject for Live {
     }
 
     fn lacks(&self, _: &Case, need: Need) -> Option<String> {
-        let why = match need {
-            Need::Clock => "a real clock cannot be moved or stopped",
-            Need::Store => "its store does not fail on demand",
-            Need::Peer => "clients have the address of this machine there",
-            Need::Keys => "its configuration has other keys; give the tokens a private key of your own with `key`",
-            Need::Ipv6 if !self.0.gateway.is_ipv6_loopback() => "it is not reached by IPv6 on loopback",
-            Need::Tls if !self.0.gateway.is_secure() => "it is reached without TLS",
-            Need::Ipv6 | Need::Tls => return None,
-        };
-        Some(why.to_owned())
+        lacks(&self.0.gateway, need).map(str::to_owned)
     }
 
     fn start(&self, case: &Case) -> Result<Box<dyn Session>, String> {
@@ -144,7 +118,10 @@ impl Subject for Live {
         let changed = expectations(case).any(|expect| expect.headers.iter().any(|(name, _)| name == "cache-control"));
         let traced = self.0.tracer.is_some() && !changed;
         let mut said = lock(&self.0.said);
-        said.undecided += usize::from(compared && !traced);
+        match &self.0.tracer {
+            None => said.undecided += usize::from(compared),
+            Some(_) => said.changed += usize::from(compared && changed),
+        }
         if let (Some(hash), Ok((gateway, _))) = (&self.0.hash, compile(&case.config)) {
             let own = gateway.hash().to_string();
             if own != *hash {

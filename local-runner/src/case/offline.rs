@@ -13,6 +13,7 @@ use portico_core::{Body, FetchError, Gateway, Peer, Platform as _, Timestamp};
 
 use super::subject::{Answer, Received, Refusal, Script, Session, Subject, targets};
 use super::{Case, Need, Outcome, Payload, Respond, Send, Store};
+use crate::config::Report;
 
 /// Core on its simulated platform.
 #[derive(Debug)]
@@ -39,8 +40,8 @@ impl Subject for Offline {
 
     fn start(&self, case: &Case) -> Result<Box<dyn Session>, String> {
         let (gateway, _warnings) = compile(&case.config).map_err(|findings| {
-            let errors: Vec<_> = findings.iter().map(ToString::to_string).collect();
-            format!("the configuration is refused:\n{}", errors.join("\n"))
+            let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+            format!("the configuration is refused:\n\n{}", Report::new(&case.sources, &[], errors))
         })?;
         let sim = Sim::new(7);
         for (name, secret) in &case.secrets {

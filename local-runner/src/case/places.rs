@@ -56,9 +56,10 @@ pub(super) fn trace(case: &Case, answer: &Answer) -> Vec<Traced> {
 /// What brought a difference about; `None` when nothing was decided, or nothing can be observed.
 pub(super) fn decisive(case: &Case, answer: &Answer, trace: &[Traced], cause: &Cause) -> Option<Decisive> {
     let route = route(&case.config, answer.route.as_deref());
-    let last = |is: &dyn Fn(&Decision) -> bool| trace.iter().rposition(|traced| is(&traced.decision));
-    let own = cause.policy.and_then(|policy| last(&|decision| decision.policy == policy));
-    let end = last(&ends).or(trace.len().checked_sub(1))?;
+    let last = |policy| trace.iter().rposition(|traced| traced.decision.policy == policy);
+    let own = cause.policy.and_then(last);
+    // whatever ends a request before it is forwarded is the last to decide
+    let end = last(Policy::Forward).or(trace.len().checked_sub(1))?;
     let ended = trace.get(end)?;
     if let Some(policy) = cause.policy.filter(|policy| own.is_none() && *policy < ended.decision.policy)
         && let Some(at) = in_force(&case.config, route.as_ref(), policy.as_str())
@@ -76,15 +77,6 @@ pub(super) fn decisive(case: &Case, answer: &Answer, trace: &[Traced], cause: &C
     });
     let behind = found.map_or_else(|| decided.behind.clone(), |at| Behind::new(case, at));
     Some(Decisive { decision: Some(index), behind })
-}
-
-/// Whether a decision ends the request. Of CORS a denial is the browser's affair: the request goes on.
-fn ends(decision: &Decision) -> bool {
-    match decision.outcome {
-        Outcome::Respond => true,
-        Outcome::Deny => decision.policy != Policy::Cors,
-        Outcome::Allow | Outcome::WouldDeny => decision.policy == Policy::Forward,
-    }
 }
 
 /// The place of the route of this name.
@@ -131,5 +123,116 @@ fn find(value: &Value, at: &Pointer, key: &str) -> Option<Pointer> {
         }
         Value::String(text) if text.eq_ignore_ascii_case(key) => Some(at.clone()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::case::failure::Trouble;
+    use crate::case::offline::Offline;
+    use crate::case::parse;
+    use crate::case::run::{Verdict, run};
+
+    const GATEWAY: &str = r#"
+config:
+  portico: 1
+  name: places
+  upstreams: { app: { targets: [{ url: "http://app.internal" }], timeout: 1s } }
+  identities: { keys: { api_key: { keys: {} } } }
+  defaults:
+    cors: { origins: ["https://a.example"] }
+    security_headers: { frame_options: SAMEORIGIN }
+    request: { headers: { set: { X-Default: a } } }
+  routes:
+    - { name: app, match: { path: /app }, upstream: app, policies: { rate_limit: { limit: 1, per: 1m }, request: { path: /v1, headers: { set: { X-A: a }, remove: [X-B] } } } }
+    - { name: asks, match: { path: /asks }, upstream: app, policies: { auth: { any_of: [keys] }, response: { headers: { set: { X-A: a } } } } }
+    - { name: here, match: { path: /here }, respond: { status: 201, json: { a: 1 }, headers: { X-A: a } } }
+    - { name: away, match: { path: /away }, redirect: { to: /here } }
+upstreams: { app: [{ times: 2, respond: {} }, { fail: timeout }] }
+"#;
+
+    /// What is told of each difference: the field, the policy that decided, and the place.
+    fn told(send: &str, expect: &str) -> Vec<String> {
+        let text = format!("{GATEWAY}steps: [{{ send: {{ url: \"http://a{send} }}, expect: {{ {expect} }} }}]\n");
+        let case = parse(&text, Path::new("case.yaml"), "case").unwrap_or_else(|report| panic!("{report}")).remove(0);
+        let Verdict::Failed(failure) = run(&case, &Offline) else { panic!("{expect} holds") };
+        let Trouble::Differs(differs) = failure.trouble else { panic!("{failure}") };
+        let decided =
+            |index: Option<usize>| index.map_or("nothing", |index| differs.trace[index].decision.policy.as_str());
+        let line = |(difference, decisive): &(crate::case::compare::Difference, Option<super::Decisive>)| match decisive
+        {
+            Some(super::Decisive { decision, behind }) => {
+                format!("{}: {} {}", difference.field, decided(*decision), behind.pointer)
+            }
+            None => difference.field.clone(),
+        };
+        differs.differences.iter().map(line).collect()
+    }
+
+    #[test]
+    fn what_was_refused_was_decided_where_it_was_refused() {
+        assert_eq!(
+            told("/asks\"", "status: 200, headers: { X-A: a }, decisions: { auth: allow, forward: allow }"),
+            [
+                "status: auth routes[1].policies.auth",
+                "header x-a: auth routes[1].policies.auth",
+                "decision of auth: auth routes[1].policies.auth",
+                "decision of forward: auth routes[1].policies.auth",
+            ]
+        );
+        assert_eq!(told("/none\"", "status: 200"), ["status: route routes"]);
+    }
+
+    #[test]
+    fn what_a_key_says_is_at_the_key() {
+        assert_eq!(
+            told(
+                "/here\"",
+                "status: 200, headers: { X-A: b, X-Frame-Options: DENY, Referrer-Policy: none }, json: { a: 2 }"
+            ),
+            [
+                "status: forward routes[2].respond.status",
+                "header referrer-policy: forward defaults.security_headers",
+                "header x-a: forward routes[2].respond.headers.X-A",
+                "header x-frame-options: forward defaults.security_headers.frame_options",
+                "json a: forward routes[2].respond.json",
+            ]
+        );
+        assert_eq!(
+            told("/away\"", "status: 200, headers: { Location: / }").last().unwrap(),
+            "header location: forward routes[3].redirect"
+        );
+    }
+
+    #[test]
+    fn what_reaches_an_upstream_was_decided_on_its_way() {
+        let upstream =
+            "status: 200, upstream: { app: [{ path: /app, headers: { X-A: b, X-B: b, X-Default: a, X-C: c } }] }";
+        assert_eq!(
+            told("/app\"", upstream),
+            [
+                "app got path: request routes[0].policies.request.path",
+                "app got header x-a: request routes[0].policies.request.headers.set.X-A",
+                "app got header x-b: request routes[0].policies.request.headers.remove[0]",
+                "app got header x-c: request routes[0].policies.request",
+                // the route's own transform takes the place of the default one
+                "app got header x-default: request routes[0].policies.request",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_policy_that_found_nothing_to_decide_is_told_with_its_place() {
+        let expect = "status: 200, headers: { Access-Control-Allow-Origin: \"*\", RateLimit-Policy: a, X-A: b }";
+        assert_eq!(
+            told("/app\"", expect),
+            [
+                "header access-control-allow-origin: nothing defaults.cors",
+                "header ratelimit-policy: rate_limit routes[0].policies.rate_limit",
+                "header x-a: forward routes[0].upstream",
+            ]
+        );
     }
 }

@@ -47,10 +47,14 @@ impl Reader<'_> {
 
     fn file(&mut self, document: &Value) -> Vec<Case> {
         let root = Pointer::root();
-        let Some(file) = read::<wire::File>(document, &root, self.findings).value else { return Vec::new() };
+        let read_file = read::<wire::File>(document, &root, self.findings);
+        let Some(file) = read_file.value else { return Vec::new() };
         let own = file.steps.is_some() || file.refused.is_some();
         if own != file.cases.is_empty() {
-            self.findings.error(&root, "a file has either `cases`, or `steps` (or `refused`) of its own");
+            // a key that is not known may be what was meant
+            if read_file.complete {
+                self.findings.error(&root, "a file has either `cases`, or `steps` (or `refused`) of its own");
+            }
             return Vec::new();
         }
         if own {
@@ -203,6 +207,12 @@ impl Reader<'_> {
             let step = read::<wire::Step>(value, &at, self.findings).value;
             let Some(action) = step.and_then(|step| action(step, &at, &mut self.values(tokens))) else { continue };
             all.push(Step { line: self.line(&at), action });
+        }
+        let sends = |step: &Step| matches!(step.action, Action::Exchange { .. });
+        if all.len() == steps.len() && !all.iter().any(sends) {
+            self.findings
+                .error(at, "a case in which nothing is sent proves nothing")
+                .help("add a step with `send` and `expect`");
         }
         all
     }

@@ -205,3 +205,49 @@ fn algorithm(name: &str, identity: &wire::Jwt, wanted: Option<&str>) -> Result<A
 fn noted<T>(result: Result<T, Wrong>, at: &Pointer, findings: &mut Findings) -> Option<T> {
     result.map_err(|(message, help)| findings.error(at, message).help(help)).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use base64ct::{Base64UrlUnpadded, Encoding as _};
+    use portico_core::Timestamp;
+    use serde_json::{Value, json};
+
+    use crate::case::parse;
+
+    /// The header and the claims of a token that is signed at 10000.
+    fn signed(token: &str) -> [Value; 2] {
+        let text = format!(
+            r#"
+config:
+  portico: 1
+  name: tokens
+  identities: {{ users: {{ jwt: {{ jwks: {{ keys: [] }}, issuer: [one, two], audience: shop, typ: at+jwt, algorithms: [RS256, EdDSA] }} }} }}
+  routes: [{{ name: a, match: {{ path: /a }}, respond: {{}} }}]
+tokens: {{ a: {token} }}
+steps: [{{ send: {{ url: "http://a/a" }}, expect: {{ status: 200 }} }}]
+"#
+        );
+        let case = parse(&text, "case.yaml".as_ref(), "case").unwrap_or_else(|report| panic!("{report}")).remove(0);
+        let token = case.tokens["a"].sign(Timestamp::from_secs(10_000)).unwrap();
+        let part = |part: &str| serde_json::from_slice(&Base64UrlUnpadded::decode_vec(part).unwrap()).unwrap();
+        let mut parts = token.split('.').map(str::to_owned);
+        [part(&parts.next().unwrap()), part(&parts.next().unwrap())]
+    }
+
+    #[test]
+    fn what_is_not_said_follows_from_the_identity_and_the_clock() {
+        assert_eq!(
+            signed("{}"),
+            [
+                json!({ "alg": "EdDSA", "typ": "at+jwt" }),
+                json!({ "iss": "one", "aud": "shop", "iat": 10_000, "exp": 13_600 }),
+            ]
+        );
+        let said = "{ claims: { iss: two, exp: 1, level: 3, aud: null, nbf: null }, age: 1m, expires_in: 2m, algorithm: RS256 }";
+        assert_eq!(
+            signed(said),
+            [json!({ "alg": "RS256", "typ": "at+jwt" }), json!({ "iss": "two", "iat": 9_940, "exp": 1, "level": 3 })]
+        );
+        assert_eq!(signed("{ age: 1m, expires_in: 2m }")[1]["exp"], 10_060);
+    }
+}

@@ -48,20 +48,10 @@ fn shadows(matches: &[Match], ambiguous: &[AmbiguousPath]) -> Vec<(usize, Shadow
     let mut shadows = Vec::new();
     for (index, (route, ambiguous)) in matches.iter().zip(ambiguous).enumerate() {
         let all = probes.of_route(route, *ambiguous);
-        if route.methods.is_empty() {
-            let others = takers(index, &all, &[&probes.unnamed_method], &router);
-            shadows.extend(others.map(|others| (index, Shadow::Whole(others))));
-            continue;
-        }
-        let taken: Vec<_> = route
-            .methods
-            .iter()
-            .map(|method| {
-                // GET routes serve HEAD too
-                let methods = if method == Method::GET { vec![method, &Method::HEAD] } else { vec![method] };
-                takers(index, &all, &methods, &router)
-            })
-            .collect();
+        let any = std::slice::from_ref(&probes.unnamed_method);
+        // whatever takes the GET requests of a route takes its HEAD requests, too
+        let methods = if route.methods.is_empty() { any } else { &route.methods };
+        let taken: Vec<_> = methods.iter().map(|method| takers(index, &all, method, &router)).collect();
         if taken.iter().all(Option::is_some) {
             shadows.push((index, Shadow::Whole(taken.into_iter().flatten().flatten().collect())));
         } else {
@@ -73,18 +63,14 @@ fn shadows(matches: &[Match], ambiguous: &[AmbiguousPath]) -> Vec<(usize, Shadow
 }
 
 /// The routes that take all these requests; `None` when one of them reaches the route itself, or nothing is known.
-fn takers(route: usize, probes: &[Probe], methods: &[&Method], router: &Router) -> Option<BTreeSet<usize>> {
+fn takers(route: usize, probes: &[Probe], method: &Method, router: &Router) -> Option<BTreeSet<usize>> {
     let mut others = BTreeSet::new();
-    for probe in probes {
-        for method in methods {
-            let Probe { host, path, headers, query } = probe;
-            let lookup =
-                Lookup { host: host.as_deref(), path, method, headers, announced: &[], query: query.as_deref() };
-            match router.find(&lookup) {
-                Found::Route { index, .. } if index != route => others.insert(index),
-                _ => return None,
-            };
-        }
+    for Probe { host, path, headers, query } in probes {
+        let lookup = Lookup { host: host.as_deref(), path, method, headers, announced: &[], query: query.as_deref() };
+        match router.find(&lookup) {
+            Found::Route { index, .. } if index != route => others.insert(index),
+            _ => return None,
+        };
     }
     (!others.is_empty()).then_some(others)
 }

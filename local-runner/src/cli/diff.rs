@@ -71,9 +71,10 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let changes = diff::changes(&old, &new);
     let traffic = match traffic.as_slice() {
         [] => None,
-        files => Some(diff::replay(&old, &new, files, progress()).map_err(|why| {
-            Failure::usage(why, "--traffic takes access logs of `portico serve`, and HAR files")
-        })?),
+        files => Some(
+            diff::replay(&old, &new, files, progress())
+                .map_err(|why| Failure::usage(why, "--traffic takes access logs of `portico serve`, and HAR files"))?,
+        ),
     };
     print(&match format {
         Format::Human => {

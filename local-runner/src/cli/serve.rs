@@ -157,10 +157,10 @@ fn tell(report: &Report) {
             None => (None, None, None),
         };
         let pointer = (!note.pointer.is_root()).then(|| note.pointer.to_string());
-        let help = note.help.as_deref();
+        let (code, help) = (note.code.as_str(), note.help.as_deref());
         match note.severity {
-            Severity::Error => tracing::error!(file, line, column, pointer, help, "{}", note.message),
-            Severity::Warning => tracing::warn!(file, line, column, pointer, help, "{}", note.message),
+            Severity::Error => tracing::error!(code, file, line, column, pointer, help, "{}", note.message),
+            Severity::Warning => tracing::warn!(code, file, line, column, pointer, help, "{}", note.message),
         }
     }
 }

@@ -34,7 +34,8 @@ pub(super) fn facts(table: &'static [Key], value: &Value, at: &Pointer, under: &
         let below: Vec<_> = key.path.split('.').skip(under.segments().len()).collect();
         let Some((last, way)) = below.split_last() else { continue };
         // a default is in force only where what it belongs to is
-        let Some(_) = way.iter().try_fold(value, |value, step| value.get(step)).filter(|value| value.is_object()) else {
+        let Some(_) = way.iter().try_fold(value, |value, step| value.get(step)).filter(|value| value.is_object())
+        else {
             continue;
         };
         let pointer = |from: &Pointer| way.iter().chain([last]).fold(from.clone(), |at, step| at.child_key(*step));
@@ -158,7 +159,10 @@ mod tests {
     fn secrets_are_not_told() {
         let edit = json!({ "headers": { "set": { "Authorization": "Bearer s3cret", "X-Token": "${secret.TOKEN}" } } });
         let edit = told(POLICIES, edit, &["request"]);
-        assert_eq!(edit[..2], ["request.headers.set.authorization = (hidden)", "request.headers.set.x-token = ${secret.TOKEN}"]);
+        assert_eq!(
+            edit[..2],
+            ["request.headers.set.authorization = (hidden)", "request.headers.set.x-token = ${secret.TOKEN}"]
+        );
         let keys = json!({ "api_key": { "keys": { "acme": { "sha256": "8649cdebee753898fd50e01408a9e438" } } } });
         assert_eq!(told(IDENTITY, keys, &[])[1], "api_key.keys.acme.sha256 = 8649cdeb…");
     }

@@ -6,7 +6,7 @@
 use portico_core::config::Segment;
 
 use super::change::Judgement::{self, Changed, Looser, Tighter};
-use super::value::Element::{Fingerprint, Header as HeaderName, Net, Origin, PublicKey, Text};
+use super::elements::Element::{Fingerprint, Header as HeaderName, Net, Origin, PublicKey, Text};
 use super::value::Kind::{self, By, Duration, Header, Host, Ignored, Number, Plain, Set, Size, Targets, Template};
 
 /// One key.

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use portico_core::config::Pointer;
 use serde_json::Value;
 
-use super::change::{Change, Judgement, Place, Subject, What, compare};
+use super::change::{Change, Judgement, Place, Subject, What};
+use super::compare::compare;
 use super::effective::{self, Policy, Route};
 use super::facts::{Facts, facts, said};
 use super::keys::{self, Key};
-use super::probe::Probe;
 use super::side::Side;
+use super::taken::Taken;
 use super::value::Canonical;
 
 /// All differences: looser ones first, then tighter ones, each kind in the order of the configuration.
@@ -48,7 +49,10 @@ impl Changes {
     fn add(&mut self, judgement: Judgement, subject: &Subject, what: What, place: Place) {
         // what many routes take over from the defaults is told once
         let same = |known: &&mut Change| {
-            known.judgement == judgement && known.what == what && known.place == place && matches!(subject, Subject::Route(_))
+            known.judgement == judgement
+                && known.what == what
+                && known.place == place
+                && matches!(subject, Subject::Route(_))
         };
         match self.0.iter_mut().find(same) {
             Some(known) => known.subjects.push(subject.clone()),
@@ -63,14 +67,7 @@ impl Changes {
     }
 
     /// Upstreams and identities: neither does anything until a route names it.
-    fn named(
-        &mut self,
-        key: &str,
-        table: &'static [Key],
-        subject: impl Fn(String) -> Subject,
-        old: &Side,
-        new: &Side,
-    ) {
+    fn named(&mut self, key: &str, table: &'static [Key], subject: impl Fn(String) -> Subject, old: &Side, new: &Side) {
         let parts = |side: &'_ Side| -> BTreeMap<String, (Value, Pointer)> {
             let at = Pointer::root().child_key(key);
             let parts = side.document().get(key).and_then(Value::as_object).into_iter().flatten();
@@ -107,7 +104,8 @@ impl Changes {
         let taken = Taken::new(&before, &after, &pairs, old, new);
         for route in &before {
             let subject = Subject::Route(route.name.to_owned());
-            let Some(now) = pairs.get(route.name).and_then(|name| after.iter().find(|after| after.name == *name)) else {
+            let Some(now) = pairs.get(route.name).and_then(|name| after.iter().find(|after| after.name == *name))
+            else {
                 let judgement = if taken.from(route.name) { Judgement::Changed } else { Judgement::Tighter };
                 let what = What::Removed { key: Pointer::root(), said: summary(route, old) };
                 self.add(judgement, &subject, what, Place::Old(route.at.clone()));
@@ -203,62 +201,6 @@ fn pairs<'d>(before: &[Route<'d>], after: &[Route<'d>]) -> BTreeMap<&'d str, &'d
     pairs
 }
 
-/// Which routes took requests from which others.
-struct Taken<'a, 'd> {
-    before: &'a [Route<'d>],
-    after: &'a [Route<'d>],
-    /// A request, the route that served it, and the one that serves it now.
-    requests: Vec<(String, String, String)>,
-}
-
-impl<'a, 'd> Taken<'a, 'd> {
-    fn new(
-        before: &'a [Route<'d>],
-        after: &'a [Route<'d>],
-        pairs: &BTreeMap<&str, &str>,
-        old: &Side,
-        new: &Side,
-    ) -> Self {
-        let mut taken = Self { before, after, requests: Vec::new() };
-        for matches in before.iter().chain(after).filter_map(|route| route.rest.get("match")) {
-            for probe in Probe::of(matches) {
-                let (was, is) = (probe.route(old.gateway()), probe.route(new.gateway()));
-                let (Some(was), Some(is)) = (was, is) else { continue };
-                let told = taken.requests.iter().any(|(_, from, by)| *from == was && *by == is);
-                if pairs.get(&*was) != Some(&&*is) && !told {
-                    taken.requests.push((format!("{} {}", probe.method, probe.target), was, is));
-                }
-            }
-        }
-        taken
-    }
-
-    /// Whether requests were taken from this route of the old configuration.
-    fn from(&self, name: &str) -> bool {
-        self.requests.iter().any(|(_, from, _)| from == name)
-    }
-
-    /// Whether this route of the new configuration took requests.
-    fn by(&self, name: &str) -> bool {
-        self.requests.iter().any(|(_, _, by)| by == name)
-    }
-
-    fn told(&self) -> Vec<(Judgement, String, What, Place)> {
-        let told = self.requests.iter().filter_map(|(request, from, by)| {
-            let was = self.before.iter().find(|route| route.name == from)?;
-            let is = self.after.iter().find(|route| route.name == by)?;
-            let judgement = match (was.asks_for_credentials(), is.asks_for_credentials()) {
-                (true, false) => Judgement::Looser,
-                (false, true) => Judgement::Tighter,
-                _ => Judgement::Changed,
-            };
-            let what = What::Taken { request: request.clone(), by: by.clone() };
-            Some((judgement, from.clone(), what, Place::New(is.at.child_key("match"))))
-        });
-        told.collect()
-    }
-}
-
 /// What a change of `limit` and `per` together does: 100 in a minute are more than 1000 in an hour. Leaves a burst out that is
 /// what it is when nothing is said.
 fn rates(old: &mut Facts, new: &mut Facts) -> Option<Judgement> {
@@ -296,7 +238,11 @@ fn summary(route: &Route<'_>, side: &Side) -> String {
     };
     let policies: Vec<_> = route.policies.keys().copied().collect();
     let matches = matches.strip_prefix("* ").unwrap_or(&matches);
-    if policies.is_empty() { format!("{matches}, {action}") } else { format!("{matches}, {action}, with {}", policies.join(", ")) }
+    if policies.is_empty() {
+        format!("{matches}, {action}")
+    } else {
+        format!("{matches}, {action}, with {}", policies.join(", "))
+    }
 }
 
 #[cfg(test)]

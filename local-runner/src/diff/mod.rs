@@ -7,13 +7,16 @@
 //! ```
 
 mod change;
+mod compare;
 mod effective;
+mod elements;
 mod facts;
 mod keys;
 mod meaning;
 mod probe;
 pub(crate) mod report;
 mod side;
+mod taken;
 mod traffic;
 mod value;
 

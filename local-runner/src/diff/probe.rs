@@ -1,5 +1,4 @@
-//! Which route serves a request: asked of the gateways themselves, with a request as each route describes it. A route can be
-//! taken from without being touched, and one that is gone may leave its requests to another.
+//! Requests as routes describe them, and which route of a gateway serves such a request.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use portico_core::sim::{Sim, block_on};
@@ -43,7 +42,8 @@ impl Probe {
 
     /// The name of the route that serves it.
     pub(super) fn route(&self, gateway: &Gateway) -> Option<String> {
-        let request = Request::builder().method(self.method.clone()).uri(&self.target).header(http::header::HOST, &self.host);
+        let request =
+            Request::builder().method(self.method.clone()).uri(&self.target).header(http::header::HOST, &self.host);
         let mut request = request.body(Body::Empty).ok()?;
         request.headers_mut().extend(self.headers.clone());
         let (_, after) = block_on(gateway.handle(&Sim::new(0), &Sim::peer(), request));
@@ -94,7 +94,11 @@ mod tests {
         for (matches, methods, target) in [
             (json!({ "path": "/orders/{id}" }), &["GET", "POST"][..], "/orders/x"),
             (json!({ "path": "/{*rest}", "methods": ["PUT"], "host": "*.shop.example" }), &["PUT"], "/x"),
-            (json!({ "path": "/img-{id}.png", "query": { "size": "*", "a b": "ü" } }), &["GET", "POST"], "/img-x.png?a%20b=%C3%BC&size=x"),
+            (
+                json!({ "path": "/img-{id}.png", "query": { "size": "*", "a b": "ü" } }),
+                &["GET", "POST"],
+                "/img-x.png?a%20b=%C3%BC&size=x",
+            ),
             (json!({ "path": "/{{a}}/b", "headers": { "X-Version": "2" } }), &["GET", "POST"], "/%7Ba%7D/b"),
         ] {
             let document = json!({ "portico": 1, "name": "probes", "routes": [{ "name": "it", "match": matches, "respond": {} }] });

@@ -1,12 +1,11 @@
 //! Values in the one form in which they are compared: `1m` is `60s`, `[a, b]` is `[b, a]`, `10.0.0.1` is `10.0.0.1/32`.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use portico_core::config::units;
-use portico_core::jwt::{Algorithm, KeySet};
 use serde_json::Value;
 
+use super::elements::{Element, set, targets};
 use crate::log::plain;
 
 /// What a key's value is.
@@ -34,23 +33,6 @@ pub(super) enum Kind {
     Targets,
     /// Nothing that a request could notice.
     Ignored,
-}
-
-/// What a set consists of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Element {
-    /// Texts, or numbers, as they stand.
-    Text,
-    /// Names of header fields.
-    Header,
-    /// Origins; letter case does not count.
-    Origin,
-    /// Addresses and networks.
-    Net,
-    /// SHA-256 hashes of keys: told apart by all digits, shown by their first.
-    Fingerprint,
-    /// The keys of a JWK Set: told apart by their thumbprints.
-    PublicKey,
 }
 
 /// A value as it is compared and shown.
@@ -137,54 +119,6 @@ fn shown(value: &Value) -> String {
     }
 }
 
-fn set(element: Element, value: &Value) -> BTreeMap<String, String> {
-    if element == Element::PublicKey {
-        return public_keys(value);
-    }
-    let items = match value {
-        Value::Array(items) => items.as_slice(),
-        one => std::slice::from_ref(one),
-    };
-    let text = |item: &Value| item.as_str().map_or_else(|| item.to_string(), str::to_owned);
-    items.iter().map(text).map(|text| (compared(element, &text), abridged(element, text))).collect()
-}
-
-fn compared(element: Element, text: &str) -> String {
-    match element {
-        Element::Text | Element::PublicKey => text.to_owned(),
-        Element::Header | Element::Origin | Element::Fingerprint => text.to_ascii_lowercase(),
-        Element::Net => net(text).unwrap_or_else(|| text.to_owned()),
-    }
-}
-
-fn abridged(element: Element, text: String) -> String {
-    match (element, text.get(..8)) {
-        (Element::Fingerprint, Some(start)) => format!("{}…", start.to_ascii_lowercase()),
-        _ => text,
-    }
-}
-
-/// The network with its prefix written out.
-fn net(text: &str) -> Option<String> {
-    let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
-    let address: IpAddr = address.parse().ok()?;
-    let whole = if address.is_ipv4() { 32 } else { 128 };
-    let prefix: u8 = prefix.map_or(Some(whole), |prefix| prefix.parse().ok())?;
-    Some(format!("{address}/{prefix}"))
-}
-
-/// `k1 (3f2a9c0b…)` for each key that can be used, by everything that its use depends on.
-fn public_keys(value: &Value) -> BTreeMap<String, String> {
-    let Ok((keys, _)) = KeySet::parse(value) else { return BTreeMap::new() };
-    let described = keys.keys().iter().map(|key| {
-        let thumbprint: String = key.thumbprint().iter().map(|byte| format!("{byte:02x}")).collect();
-        let algorithms: Vec<_> = Algorithm::ALL.into_iter().filter(|algorithm| key.fits(*algorithm)).collect();
-        let (id, start) = (key.id().unwrap_or("a key without an id"), thumbprint.get(..8).unwrap_or_default());
-        (format!("{thumbprint} {:?} {algorithms:?}", key.id()), format!("{id} ({start}…)"))
-    });
-    described.collect()
-}
-
 /// `consumer`, or `header x-tenant`.
 fn by(value: &Value) -> Option<String> {
     match value {
@@ -196,24 +130,6 @@ fn by(value: &Value) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// A target that takes nothing is no target; two of one URL are one.
-fn targets(value: &Value) -> BTreeMap<String, String> {
-    let mut weights = BTreeMap::new();
-    for target in value.as_array().into_iter().flatten() {
-        let url = target.get("url").and_then(Value::as_str).unwrap_or_default();
-        let weight = target.get("weight").map_or(Some(1), Value::as_u64).unwrap_or_default();
-        *weights.entry(url.trim_end_matches('/')).or_insert(0) += weight;
-    }
-    weights.retain(|_, weight| *weight > 0);
-    let only = weights.len() == 1;
-    let described = weights.into_iter().map(|(url, weight)| match only {
-        // the share of one is all, whatever its weight
-        true => (url.to_owned(), url.to_owned()),
-        false => (format!("{url} {weight}"), format!("{url} (weight {weight})")),
-    });
-    described.collect()
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ pub(crate) fn simulate(setting: &Setting<'_>, asked: Asked) -> Told {
     Told {
         places: trace.places(setting.gateway, setting.sources),
         mask: Mask::new(setting.document, setting.secrets, &asked.headers),
-        upstream: sent.map_or(Upstream::Nothing, Upstream::Sent),
+        upstream: sent.map_or(Upstream::Nothing, |sent| Upstream::Sent(Box::new(sent))),
         reply: response,
         asked,
         trace,

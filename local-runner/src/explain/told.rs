@@ -29,7 +29,7 @@ pub(crate) struct Told {
 #[derive(Debug)]
 pub(crate) enum Upstream {
     /// It would be this one.
-    Sent(Sent),
+    Sent(Box<Sent>),
     /// None would be sent.
     Nothing,
     /// The request was sent to a gateway, which does not tell.

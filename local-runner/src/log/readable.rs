@@ -143,6 +143,14 @@ mod tests {
     }
 
     #[test]
+    fn what_stopped_a_request_stands_out() {
+        let style = Readable { colour: true };
+        let coded = Outcome::ALL.map(|outcome| style.outcome(outcome, "x"));
+        assert_eq!(coded, ["\x1b[2mx\x1b[0m", "\x1b[31mx\x1b[0m", "\x1b[33mx\x1b[0m", "\x1b[36mx\x1b[0m"]);
+        assert_eq!(Readable { colour: false }.outcome(Outcome::Deny, "x"), "x");
+    }
+
+    #[test]
     fn durations_are_short() {
         assert_eq!(duration(240), "0.2 ms");
         assert_eq!(duration(12_345), "12 ms");

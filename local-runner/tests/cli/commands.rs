@@ -1,8 +1,11 @@
 //! Commands that end by themselves, and what they say when something is wrong.
 
+use std::io::Read as _;
 use std::net::TcpListener;
 
-use crate::process::{Folder, checkout, run};
+use serde_json::Value;
+
+use crate::process::{Folder, checkout, portico, run};
 
 /// Three mistakes in three places.
 const WRONG: &str = "\
@@ -130,4 +133,95 @@ fn the_same_meaning_is_the_same_bundle() {
     other.write("gateway.json", &bundle.replace("/a", "/b"));
     let (code, _, stderr) = run(&other.0, &["check", "--config", "gateway.json"]);
     assert!(code == 2 && stderr.contains("was changed after it was built"), "{stderr}");
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let documentation = std::fs::read_to_string(checkout().join("docs/command-line.md")).unwrap();
+    let (_, overview, _) = run(&checkout(), &["--help"]);
+    let commands: Vec<_> = overview
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .map_while(|line| line.split_whitespace().next())
+        .filter(|command| *command != "help")
+        .collect();
+    assert!(commands.len() >= 6, "{overview}");
+    for command in commands {
+        let (code, help, _) = run(&checkout(), &[command, "--help"]);
+        assert_eq!(code, 0);
+        assert!(help.contains("Usage: portico ") && help.contains("Example"), "{command}: {help}");
+        assert!(documentation.contains(&format!("\n## `portico {command}`\n")), "{command} is not documented");
+    }
+    for (command, defaults) in [
+        ("dev", &["gateway.yaml", "127.0.0.1:8080"][..]),
+        ("serve", &["gateway.yaml", "127.0.0.1:8080", "30s"]),
+        ("token", &["gateway.yaml", "developer", "1h"]),
+    ] {
+        let (_, help, _) = run(&checkout(), &[command, "--help"]);
+        for default in defaults {
+            assert!(help.contains(&format!("[default: {default}]")), "{command} {default}: {help}");
+        }
+    }
+}
+
+#[test]
+fn includes_are_found_by_pattern_and_files_named_in_vain_are_errors() {
+    let folder = Folder::with(
+        "portico: 1\nname: teams\ninclude: [\"?.yaml\", \"team-[a-c].yaml\", \"deep/**/*.yaml\"]\n\
+         routes: [{ name: own, match: { path: /own }, respond: {} }]\n",
+    );
+    for (file, name) in [
+        ("x.yaml", "x"),
+        ("xy.yaml", "not one letter"),
+        ("team-b.yaml", "b"),
+        ("team-d.yaml", "not of the range"),
+        ("deep/one.yaml", "one"),
+        ("deep/er/two.yaml", "two"),
+    ] {
+        folder.write(file, &format!("routes: [{{ name: {name}, match: {{ path: \"/{name}\" }}, respond: {{}} }}]\n"));
+    }
+    let (code, bundle, stderr) = run(&folder.0, &["build"]);
+    assert_eq!(code, 0, "{stderr}");
+    let bundle: Value = serde_json::from_str(&bundle).unwrap();
+    let routes = bundle["config"]["routes"].as_array().unwrap();
+    let names: Vec<_> = routes.iter().map(|route| route["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["own", "x", "b", "two", "one"]);
+    folder.write("gateway.yaml", "portico: 1\nname: teams\ninclude: [none.yaml]\n");
+    let (code, _, stderr) = run(&folder.0, &["check"]);
+    assert!(code == 2 && stderr.contains("cannot read none.yaml"), "{stderr}");
+}
+
+#[test]
+fn a_bundle_holds_no_secret_and_replaces_another_in_one_step() {
+    let folder = Folder::with(
+        "portico: 1\nname: secretive\nroutes: [{ name: a, match: { path: /a }, respond: { body: \"${secret.PORTICO_TEST_A}\" } }]\n",
+    );
+    let old = "what was there before, and is longer than nothing";
+    folder.write("gateway.json", old);
+    let mut reader = std::fs::File::open(folder.0.join("gateway.json")).unwrap();
+    let built = portico(&folder.0, &["build", "--out", "gateway.json"]).env("PORTICO_TEST_A", "s3cret-value").output();
+    let built = built.unwrap();
+    assert!(built.status.success());
+    let bundle = std::fs::read_to_string(folder.0.join("gateway.json")).unwrap();
+    assert!(bundle.contains("PORTICO_TEST_A") && !bundle.contains("s3cret-value"), "{bundle}");
+    assert_eq!(bundle.find('\n'), Some(bundle.len() - 1));
+    let hash = bundle.split('"').nth(5).unwrap();
+    assert!(hash.len() == 64 && String::from_utf8(built.stderr).unwrap().contains(hash));
+    // whoever was reading the old one reads it to its end
+    let mut read = String::new();
+    reader.read_to_string(&mut read).unwrap();
+    assert_eq!(read, old);
+}
+
+#[test]
+fn the_table_of_routes_says_where_bodies_do_not_stream() {
+    let folder = Folder::with(
+        "portico: 1\nname: table\nupstreams: { app: { targets: [{ url: \"http://app.internal\" }] } }\n\
+         routes:\n  - { name: a, match: { path: /a }, upstream: app, policies: { response: { json: { remove: [x] } } } }\n  \
+         - { name: b, match: { path: /b }, upstream: app, policies: { response: { headers: { remove: [X-A] } } } }\n",
+    );
+    let (_, table, _) = run(&folder.0, &["check"]);
+    let whole: Vec<_> = table.lines().filter(|line| line.contains("reads JSON bodies whole")).collect();
+    assert!(matches!(whole.as_slice(), [line] if line.contains("/a ")), "{table}");
 }

@@ -111,3 +111,22 @@ fn it_ends_when_asked_even_with_an_open_stream() {
     server.signal("INT");
     assert_eq!(server.ended().code(), Some(0));
 }
+
+const LIMITED: &str = "\
+portico: 1
+name: limited
+routes:
+  - { name: one, match: { path: /one }, respond: {}, policies: { rate_limit: { limit: 1, per: 1h, by: route } } }
+";
+
+#[test]
+fn a_reload_forgets_no_count_and_two_processes_share_none() {
+    let folder = Folder::with(LIMITED);
+    let command = || portico(&folder.0, &["dev", "--listen", "127.0.0.1:0"]);
+    let server = Server::start(&mut command());
+    assert_eq!((server.get("/one").status, server.get("/one").status), (200, 429));
+    folder.write("gateway.yaml", &LIMITED.replace("name: limited", "name: changed"));
+    server.wait_for("reloaded gateway.yaml");
+    assert_eq!(server.get("/one").status, 429);
+    assert_eq!(Server::start(&mut command()).get("/one").status, 200);
+}

@@ -88,15 +88,40 @@ fn what_is_written_passes_for_every_kind_of_route() {
     assert!(stdout.contains(" passed, 0 failed, 0 skipped"), "{stdout}");
 
     for (name, lines) in [
-        ("exact.yaml", &["url: \"http://api.example.com/exact\"", "config: { include: \"../gateway.yaml\" }", "app: [{ method: GET, path: /base/exact }]"][..]),
+        (
+            "exact.yaml",
+            &[
+                "url: \"http://api.example.com/exact\"",
+                "config: { include: \"../gateway.yaml\" }",
+                "app: [{ method: GET, path: /base/exact }]",
+            ][..],
+        ),
         ("below.yaml", &["http://www.example.com/below"]),
         ("parameters.yaml", &["http://gateway.example/p/7/example.png/some/path", "path: /base/some/path/7"]),
-        ("conditions.yaml", &["method: POST", "http://gateway.example/c?a%20b=c%26d&e=example", "X-A: \"1: 2\"", "X-B: example"]),
-        ("a-b-c.yaml", &["# Cases for the route `a - {b} #c`.", "\"{odd} #1, *\": [{ method: GET", "/caf%C3%A9/%7Bx%7D"]),
+        (
+            "conditions.yaml",
+            &["method: POST", "http://gateway.example/c?a%20b=c%26d&e=example", "X-A: \"1: 2\"", "X-B: example"],
+        ),
+        (
+            "a-b-c.yaml",
+            &["# Cases for the route `a - {b} #c`.", "\"{odd} #1, *\": [{ method: GET", "/caf%C3%A9/%7Bx%7D"],
+        ),
         ("42.yaml", &["☂"]),
         ("anchor.yaml", &[]),
-        ("key.yaml", &["is refused as credentials_missing", "headers: { X-Key: KEY }", "keys of `keys`", "upstream: {}"]),
-        ("either.yaml", &["scope: \"a:read b\"", "auth: allow token_valid", "without credentials it is refused", "repeat: 3", "problem: rate_limited"]),
+        (
+            "key.yaml",
+            &["is refused as credentials_missing", "headers: { X-Key: KEY }", "keys of `keys`", "upstream: {}"],
+        ),
+        (
+            "either.yaml",
+            &[
+                "scope: \"a:read b\"",
+                "auth: allow token_valid",
+                "without credentials it is refused",
+                "repeat: 3",
+                "problem: rate_limited",
+            ],
+        ),
         ("claims.yaml", &["client_id: alice, role: admin", "body: alice alice", "auth: deny credentials_missing"]),
         ("inside.yaml", &["peer: { address: \"2001:db8::1\" }", "address_denied", "address: \"203.0.113.7\""]),
         ("closed.yaml", &["is refused as address_denied"]),
@@ -105,8 +130,21 @@ fn what_is_written_passes_for_every_kind_of_route() {
         ("moved.yaml", &["status: 307", "Location: { present: true }"]),
         ("moved-for-good.yaml", &["status: 308", "Location: /new/7"]),
         ("chance.yaml", &["X-Fixed: here", "X-Id: { present: true }"]),
-        ("changed.yaml", &["APP_TOKEN: for-tests-only", "Authorization: Bearer for-tests-only", "query: \"q=a%20b\"", "X-Served-By: portico", "X-Id: { present: true }", "json: {}"]),
-        ("everybody.yaml", &["Access-Control-Request-Method: DELETE", "Access-Control-Allow-Origin: \"https://app.example\""]),
+        (
+            "changed.yaml",
+            &[
+                "APP_TOKEN: for-tests-only",
+                "Authorization: Bearer for-tests-only",
+                "query: \"q=a%20b\"",
+                "X-Served-By: portico",
+                "X-Id: { present: true }",
+                "body: \"{}\"",
+            ],
+        ),
+        (
+            "everybody.yaml",
+            &["Access-Control-Request-Method: DELETE", "Access-Control-Allow-Origin: \"https://app.example\""],
+        ),
         ("some.yaml", &["Origin: \"https://www.shop.example\"", "preflight_allowed"]),
     ] {
         let text = file(&written, name);
@@ -138,7 +176,10 @@ fn the_demo_gateway_gets_cases_that_pass() {
     let config = checkout().join("gateway.yaml");
     let (code, stdout, stderr) = run(&folder.0, &["test", "--init", "-c", config.to_str().unwrap(), "new/cases"]);
     assert_eq!(code, 0, "{stdout}{stderr}");
-    assert!(stdout.contains("wrote new/cases/orders.yaml\n") && stderr.contains("portico test new/cases"), "{stdout}{stderr}");
+    assert!(
+        stdout.contains("wrote new/cases/orders.yaml\n") && stderr.contains("portico test new/cases"),
+        "{stdout}{stderr}"
+    );
     let (code, stdout, stderr) = run(&folder.0, &["test", "new/cases"]);
     assert!(code == 0 && stdout.contains("23 passed, 0 failed, 0 skipped"), "{stdout}{stderr}");
     let written = files(&folder.0.join("new/cases"));
@@ -183,7 +224,10 @@ routes:
 fn what_is_wrong_is_told_and_nothing_is_written() {
     let folder = Folder::with("portico: 1\nname: wrong\nroutes:\n  - { name: a, match: { path: a }, respond: {} }\n");
     folder.write("empty.yaml", "portico: 1\nname: empty\n");
-    folder.write("right.yaml", "portico: 1\nname: right\nroutes: [{ name: a, match: { path: /a }, respond: { body: a } }]\n");
+    folder.write(
+        "right.yaml",
+        "portico: 1\nname: right\nroutes: [{ name: a, match: { path: /a }, respond: { body: a } }]\n",
+    );
     let (code, _, stderr) = run(&folder.0, &["build", "-c", "right.yaml", "--out", "gateway.json"]);
     assert_eq!(code, 0, "{stderr}");
     folder.write("in-the-way", "");

@@ -1,14 +1,16 @@
 //! The binary `portico`, started for real: every port is the system's choice, every wait is for a line that it writes.
 
+mod against;
 mod check;
 mod commands;
 mod dev;
+mod diff;
 mod examples;
 mod explain;
 mod http;
 mod init;
+mod log;
 mod process;
-mod promises;
 mod readme;
 mod schema;
 mod serve;

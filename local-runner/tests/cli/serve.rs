@@ -176,3 +176,21 @@ fn a_certificate_makes_it_https() {
     child.wait().unwrap();
     assert!(found.is_some());
 }
+
+#[cfg(unix)]
+#[test]
+fn a_certificate_is_read_at_the_start_only() {
+    let folder = Folder::with(PAGE);
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    folder.write("chain.pem", &own.cert.pem());
+    folder.write("key.pem", &own.signing_key.serialize_pem());
+    let server = Server::start(&mut portico(
+        &folder.0,
+        &["serve", "--listen", "127.0.0.1:0", "--tls-cert", "chain.pem", "--tls-key", "key.pem"],
+    ));
+    folder.write("chain.pem", "no certificate any more");
+    server.signal("HUP");
+    server.wait_for("nothing to do");
+    server.signal("TERM");
+    assert_eq!(server.ended().code(), Some(0));
+}

@@ -160,6 +160,20 @@ cases:
 }
 
 #[test]
+fn a_configuration_that_cannot_be_used_is_told_with_its_place() {
+    let folder = shop();
+    folder.write("gateway.yaml", &GATEWAY.replace("upstream: orders", "upstream: order"));
+    let (code, stdout, _) = run(&folder.0, &["test", "--filter", "a key is needed"]);
+    assert_eq!(code, 1);
+    let told = "FAILED orders/a key is needed
+  the configuration is refused:
+
+  gateway.yaml:10:15: error: ";
+    assert!(stdout.starts_with(told), "{stdout}");
+    assert!(stdout.contains("\n   10 |     upstream: order\n      |               ^^^^^\n"), "{stdout}");
+}
+
+#[test]
 fn json_tells_the_same() {
     let folder = shop();
     let (code, stdout, stderr) = run(&folder.0, &["test", "--format", "json"]);

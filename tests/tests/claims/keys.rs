@@ -16,7 +16,7 @@ pub(crate) fn used(schema: &Value, config: &Value) -> BTreeSet<String> {
 }
 
 fn look(schema: &Value, config: Option<&Value>) -> BTreeSet<String> {
-    let mut walk = Walk { root: schema, found: BTreeSet::new(), seen: BTreeSet::new() };
+    let mut walk = Walk { root: schema, found: BTreeSet::new(), followed: BTreeSet::new() };
     walk.schema(schema, "Gateway", config);
     walk.found
 }
@@ -24,34 +24,37 @@ fn look(schema: &Value, config: Option<&Value>) -> BTreeSet<String> {
 struct Walk<'a> {
     root: &'a Value,
     found: BTreeSet<String>,
-    /// Types whose keys all have been found.
-    seen: BTreeSet<&'a str>,
+    /// Types that need not be followed again: types may hold themselves.
+    followed: BTreeSet<&'a str>,
 }
 
 impl<'a> Walk<'a> {
-    /// Follows a schema; with a value only as far as the value goes.
+    /// Follows the schema of a value in `owner`; without a value, all of it.
     fn schema(&mut self, schema: &'a Value, owner: &str, value: Option<&Value>) {
-        if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
-            if value.is_some() || self.seen.insert(name) {
-                self.schema(&self.root["$defs"][name], name, value);
-            }
+        let name = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/"));
+        if let Some(name) = name.filter(|name| value.is_some() || self.followed.insert(name)) {
+            self.schema(&self.root["$defs"][name], name, value);
         }
         for (key, schema) in schema["properties"].as_object().into_iter().flatten() {
-            let inner = value.map(|value| value.get(key));
-            if inner != Some(None) {
+            let (wanted, value) = (value.is_none(), value.and_then(|value| value.get(key)));
+            if wanted || value.is_some() {
                 self.found.insert(format!("{owner}.{key}"));
-                self.schema(schema, owner, inner.flatten());
+                self.schema(schema, owner, value);
             }
         }
         for (part, members) in [
-            ("items", value.map(|value| value.as_array().map(|list| list.iter().collect()))),
-            ("additionalProperties", value.map(|value| value.as_object().map(|map| map.values().collect()))),
+            ("items", value.map(|value| value.as_array().into_iter().flatten().collect::<Vec<_>>())),
+            (
+                "additionalProperties",
+                value.map(|value| value.as_object().into_iter().flat_map(|map| map.values()).collect()),
+            ),
         ] {
-            let Some(schema) = schema.get(part).filter(|schema| schema.is_object()) else { continue };
-            let members: Option<Vec<&Value>> = members.map(Option::unwrap_or_default);
-            match members {
-                None => self.schema(schema, owner, None),
-                Some(members) => members.into_iter().for_each(|member| self.schema(schema, owner, Some(member))),
+            match (schema.get(part).filter(|schema| schema.is_object()), members) {
+                (Some(schema), None) => self.schema(schema, owner, None),
+                (Some(schema), Some(members)) => {
+                    members.iter().for_each(|value| self.schema(schema, owner, Some(value)))
+                }
+                (None, _) => {}
             }
         }
         for choice in ["anyOf", "oneOf", "allOf"] {
@@ -60,4 +63,22 @@ impl<'a> Walk<'a> {
             }
         }
     }
+}
+
+#[test]
+fn keys_are_found_wherever_they_stand() {
+    let schema = serde_json::json!({
+        "properties": { "name": { "type": "string" }, "routes": { "items": { "$ref": "#/$defs/Route" } } },
+        "$defs": { "Route": {
+            "properties": {
+                "limit": { "anyOf": [{ "enum": ["off"] }, { "$ref": "#/$defs/Limit" }] },
+                "inner": { "additionalProperties": { "$ref": "#/$defs/Route" } },
+            },
+        }, "Limit": { "properties": { "per": {}, "by": {} } } },
+    });
+    let config =
+        serde_json::json!({ "routes": [{ "limit": "off" }, { "inner": { "a": { "limit": { "per": "1m" } } } }] });
+    let names = |names: &str| names.split(' ').map(str::to_owned).collect::<BTreeSet<_>>();
+    assert_eq!(all(&schema), names("Gateway.name Gateway.routes Route.limit Route.inner Limit.per Limit.by"));
+    assert_eq!(used(&schema, &config), names("Gateway.routes Route.limit Route.inner Limit.per"));
 }

@@ -48,7 +48,7 @@ fn unproven(document: &str, entries: &BTreeMap<String, Proof>) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut said = BTreeSet::new();
     for (line, sentence) in sentences(&read(document)) {
-        if reason_of_row(&sentence).is_some() {
+        if document == "docs/reasons.md" && is_of_a_reason(&sentence) {
             continue; // `every_reason_occurs_in_a_case`
         }
         if !entries.contains_key(&sentence) {
@@ -61,10 +61,10 @@ fn unproven(document: &str, entries: &BTreeMap<String, Proof>) -> Vec<String> {
     wrong
 }
 
-/// The reason that a row of a table is about.
-fn reason_of_row(sentence: &str) -> Option<Reason> {
-    let (code, _) = sentence.strip_prefix('`')?.split_once("` | ")?;
-    Reason::ALL.iter().copied().find(|reason| reason.code() == code)
+/// Whether it is the row of a table that is about a reason.
+fn is_of_a_reason(sentence: &str) -> bool {
+    let code = sentence.strip_prefix('`').and_then(|rest| rest.split_once("` | "));
+    code.is_some_and(|(code, _)| Reason::ALL.iter().any(|reason| reason.code() == code))
 }
 
 #[test]

@@ -10,7 +10,7 @@ use portico_core::jwt::Algorithm;
 use portico_core::template::{Template, Variable};
 use serde_json::Value;
 
-use super::expectation::{Comments, Fields, expectation, nothing_upstream, number};
+use super::expectation::{Comments, Fields, expectation, number};
 use super::observe::{Seen, observe};
 use super::sample::Sample;
 use super::yaml::{Entry, Yaml, entry, file, shown};
@@ -83,14 +83,12 @@ impl<'a> Draft<'a> {
     fn cases(&self, main: &Case, anonymous: &Case, stranger: &Case, preflight: &Case) -> Result<Vec<Yaml>, String> {
         let fields = Fields::of(self.route);
         let one = |case| Ok::<_, String>(observe(case, 1)?.into_iter().next());
-        let many = observe(main, FEW + 1)?;
+        let limited = matches!(self.route.policies.rate_limit, Some(Setting::On(_)));
+        let many = observe(main, if limited { FEW + 1 } else { 1 })?;
         let mut cases = Vec::new();
         let Some(first) = many.first() else { return Ok(cases) };
         let shut = matches!(first.problem(), Some(Reason::CredentialsMissing));
-        let mut expect = expectation(first, &fields, &[], Comments::Explain);
-        if self.route.upstream.is_some() && first.answer.upstream.is_empty() {
-            expect.push(nothing_upstream(Comments::Explain));
-        }
+        let expect = expectation(first, &fields, &[], Comments::Explain);
         let mut case = self.case(&self.what_happens(first), self.send(Credentials::Sent), expect);
         if let Some(entry) = case.first_mut().filter(|_| shut) {
             *entry = entry.clone().about(self.about_keys());
@@ -100,8 +98,7 @@ impl<'a> Draft<'a> {
             && let Some(seen) = one(anonymous)?
             && let Some(reason) = seen.problem().filter(|_| seen.answer.status == 401)
         {
-            let mut expect = expectation(&seen, &fields, &[], Comments::Leave);
-            expect.extend(self.route.upstream.is_some().then(|| nothing_upstream(Comments::Leave)));
+            let expect = expectation(&seen, &fields, &[], Comments::Leave);
             let name = format!("without credentials it is refused as {reason}");
             cases.push(self.case(&name, self.send(Credentials::None), expect).into());
         }

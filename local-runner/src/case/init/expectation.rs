@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use portico_core::config::wire::{HeaderEdit, Route, Setting};
 use portico_core::decision::Policy;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::observe::{Seen, value};
 use super::yaml::{Entry, Yaml, entry};
@@ -18,6 +18,8 @@ const LONG: usize = 1_000;
 pub(super) struct Fields {
     response: BTreeSet<String>,
     request: BTreeSet<String>,
+    /// Whether the route has an upstream at all.
+    forwards: bool,
 }
 
 impl Fields {
@@ -35,7 +37,7 @@ impl Fields {
             _ => Vec::new(),
         };
         let lower = |names: Vec<String>| names.into_iter().map(|name| name.to_ascii_lowercase()).collect();
-        Self { response: lower(response), request: lower(request) }
+        Self { response: lower(response), request: lower(request), forwards: route.upstream.is_some() }
     }
 }
 
@@ -65,26 +67,24 @@ pub(super) fn expectation(seen: &Seen, fields: &Fields, more: &[&str], comments:
     if seen.problem().is_none() {
         expect.extend(body(seen));
     }
-    if !answer.upstream.is_empty() {
+    if fields.forwards {
         let got = |(name, received): (&String, &Vec<Received>)| {
             let again = again.upstream.get(name).map(Vec::as_slice).unwrap_or_default();
             let pairs = received.iter().zip(again);
             entry(name.as_str(), pairs.map(|(one, again)| request(one, again, fields).into()).collect::<Vec<Yaml>>())
         };
         let upstream: Vec<_> = answer.upstream.iter().map(got).collect();
-        expect.push(about(entry("upstream", upstream), "every request that reached an upstream, as it came there"));
+        let text = match upstream.as_slice() {
+            [] => "nothing reached an upstream",
+            _ => "every request that reached an upstream, as it came there",
+        };
+        expect.push(about(entry("upstream", upstream), text));
     }
     let decisions = decisions(seen);
     if !decisions.is_empty() {
         expect.push(about(entry("decisions", decisions), "what the policies decided, and why"));
     }
     expect
-}
-
-/// That nothing reached an upstream.
-pub(super) fn nothing_upstream(comments: Comments) -> Entry {
-    let none = entry("upstream", Vec::<Entry>::new());
-    if comments == Comments::Explain { none.about("nothing reached an upstream") } else { none }
 }
 
 pub(super) fn number(number: u64) -> Yaml {
@@ -135,7 +135,8 @@ fn body(seen: &Seen) -> Option<Entry> {
     }
     let json = value(answer, "content-type").is_some_and(|kind| kind.starts_with("application/json"));
     match serde_json::from_slice::<Value>(&answer.body) {
-        Ok(json_body) if json => Some(entry("json", Yaml::from(&json_body))),
+        // an object without members would fit every object
+        Ok(value) if json && value != Value::Object(Map::new()) => Some(entry("json", &value)),
         _ => Some(entry("body", std::str::from_utf8(&answer.body).ok()?)),
     }
 }

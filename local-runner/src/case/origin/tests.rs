@@ -28,7 +28,7 @@ fn get(address: SocketAddr, host: &str) -> (u16, http1::Message) {
 }
 
 #[test]
-fn whoever_leaves_says_goodbye_and_comes_back_to_the_same_place() {
+fn whoever_leaves_waits_for_the_other_side_and_comes_back_to_the_same_place() {
     let mut origin = Origin::bind((Ipv4Addr::LOCALHOST, 0).into(), Inbox::default()).unwrap();
     let address = origin.address();
     assert!(TcpStream::connect(address).is_err(), "nothing to play yet");
@@ -37,16 +37,18 @@ fn whoever_leaves_says_goodbye_and_comes_back_to_the_same_place() {
     let mut kept = TcpStream::connect(address).unwrap();
     http1::write(&mut kept, "GET / HTTP/1.1", &[("Host".to_owned(), "a".to_owned())], &Payload::None).unwrap();
     assert_eq!(http1::read_response(&mut io::BufReader::new(&kept), "GET").unwrap().1.body, b"one");
-    let noticed = AtomicBool::new(false);
+    let elsewhere = Origin::start(part("other", "other.internal", text("more")), Inbox::default()).unwrap();
+    let closed = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let mut kept = kept;
-            let end = kept.read(&mut [0; 1]);
-            noticed.store(matches!(end, Ok(0)), Ordering::SeqCst);
+            assert_eq!(kept.read(&mut [0; 1]).unwrap(), 0);
+            // somebody who has much to do before it looks after its connections
+            (0..100).for_each(|_| assert_eq!(get(elsewhere.address(), "a").1.body, b"more"));
+            closed.store(true, Ordering::SeqCst);
             drop(kept);
         });
         origin.leave().unwrap();
-        assert!(noticed.load(Ordering::SeqCst), "the other side closed first");
+        assert!(closed.load(Ordering::SeqCst), "left with a connection that is still open on the other side");
     });
     assert!(TcpStream::connect(address).is_err());
     origin.leave().unwrap();

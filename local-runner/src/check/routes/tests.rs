@@ -130,7 +130,7 @@ fn a_route_is_reported_exactly_when_no_request_reaches_it() {
             *seen.entry(kind).or_default() += 1;
         }
     }
-    assert!(seen.len() == 3 && seen.values().all(|count| *count > 5), "{seen:?}");
+    assert!(seen.len() == 3 && seen.values().all(|count| *count > 3), "{seen:?}");
 }
 
 fn route(path: &str, methods: &[Method]) -> Match {
@@ -158,6 +158,17 @@ fn a_catch_all_can_be_covered_piece_by_piece() {
         let mut fewer = table.clone();
         fewer.remove(missing);
         assert_eq!(told(&fewer), [], "without {missing}");
+    }
+}
+
+#[test]
+fn what_is_left_of_a_catch_all_may_be_long_or_end_with_a_slash() {
+    for (left, pieces) in [
+        ("/a/ alone", &["/", "/{a}", "/{a}/{b}", "/{a}/{b}/{*rest}"][..]),
+        ("three and more segments", &["/", "/{a}", "/{a}/", "/{a}/{b}", "/{a}/{b}/"]),
+    ] {
+        let table: Vec<_> = ["/{*rest}"].iter().chain(pieces).map(|path| route(path, &[])).collect();
+        assert_eq!(told(&table), [], "{left}");
     }
 }
 

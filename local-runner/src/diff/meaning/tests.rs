@@ -38,7 +38,10 @@ fn what_means_the_same_is_no_difference() {
         // from the defaults to every route, and how values are spelled
         (
             routes("rate_limit: { limit: 5, per: 1m }, auth: { any_of: [users] }", &with("")),
-            routes("", &with("auth: { any_of: [users], scopes: [] }, rate_limit: { per: 60s, limit: 5, burst: 5, by: ip }")),
+            routes(
+                "",
+                &with("auth: { any_of: [users], scopes: [] }, rate_limit: { per: 60s, limit: 5, burst: 5, by: ip }"),
+            ),
         ),
         // what the defaults say and every route leaves out
         (routes("ip: { deny: [10.0.0.1] }", &with("ip: off")), routes("", &with("ip: { deny: [::1], mode: off }"))),
@@ -94,13 +97,12 @@ fn what_routes_take_over_from_the_defaults_is_told_once() {
 #[test]
 fn a_rate_is_judged_by_limit_and_window_together() {
     let limit = |text: &str| a_route(&format!("rate_limit: {{ {text} }}"));
-    let told = |old, new| told(&limit(old), &limit(new)).iter().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect::<Vec<_>>();
+    let told = |old, new| {
+        told(&limit(old), &limit(new)).iter().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
     assert_eq!(
         told("limit: 100, per: 1m", "limit: 1000, per: 1h"),
-        [
-            r#"tighter: Route("a"): rate_limit.limit 100 → 1000"#,
-            r#"tighter: Route("a"): rate_limit.per 1m → 1h"#
-        ]
+        [r#"tighter: Route("a"): rate_limit.limit 100 → 1000"#, r#"tighter: Route("a"): rate_limit.per 1m → 1h"#]
     );
     assert_eq!(
         told("limit: 100, per: 1m", "limit: 50, per: 1m, burst: 100"),
@@ -115,7 +117,9 @@ fn a_rate_is_judged_by_limit_and_window_together() {
 
 #[test]
 fn a_route_with_another_name_is_the_same_route() {
-    let named = |name: &str, more: &str| routes("", &format!("  - {{ name: {name}, match: {{ path: /a }}, respond: {{ {more} }} }}\n"));
+    let named = |name: &str, more: &str| {
+        routes("", &format!("  - {{ name: {name}, match: {{ path: /a }}, respond: {{ {more} }} }}\n"))
+    };
     assert_eq!(
         told(&named("one", ""), &named("two", "status: 204")),
         [
@@ -162,7 +166,10 @@ fn parts_without_routes_are_told_by_name() {
             r#"new.yaml:5:3 changed: Upstream("b"): added: targets http://a; timeout 5s"#,
         ]
     );
-    let more = IDENTITIES.replace("acme: {", "beta: { sha256: a000000000000000000000000000000000000000000000000000000000000000 }, acme: {");
+    let more = IDENTITIES.replace(
+        "acme: {",
+        "beta: { sha256: a000000000000000000000000000000000000000000000000000000000000000 }, acme: {",
+    );
     assert_eq!(
         told(IDENTITIES, &more),
         [r#"new.yaml:4:34 looser: Identity("partners"): api_key.keys.beta added: sha256 a0000000…"#]
@@ -175,7 +182,9 @@ fn parts_without_routes_are_told_by_name() {
 
 #[test]
 fn cors_of_the_defaults_is_also_for_requests_without_a_route() {
-    let route = |policies: &str| format!("  - {{ name: a, match: {{ path: /a }}, respond: {{}}, policies: {{ {policies} }} }}\n");
+    let route = |policies: &str| {
+        format!("  - {{ name: a, match: {{ path: /a }}, respond: {{}}, policies: {{ {policies} }} }}\n")
+    };
     let cors = "cors: { origins: [\"https://a.example\"] }";
     assert_eq!(
         told(&routes(cors, &route("")), &routes("", &route(cors))),

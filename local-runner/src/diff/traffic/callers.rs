@@ -31,7 +31,17 @@ enum Way {
     /// With a key in a header, by consumer.
     Key { header: HeaderName, keys: BTreeMap<String, String> },
     /// With a token.
-    Token { signer: Signer, header: Value, claims: Map<String, Value>, consumer: String },
+    Token(Box<Issuer>),
+}
+
+/// Whoever signs the tokens of an identity.
+struct Issuer {
+    signer: Signer,
+    header: Value,
+    /// The same in every token.
+    claims: Map<String, Value>,
+    /// The claim that names the consumer.
+    consumer: String,
 }
 
 /// The most tokens that are remembered.
@@ -68,7 +78,7 @@ impl Callers {
                 let mut ways = accepted(route).filter_map(|name| self.ways.get(name));
                 let header = ways.find_map(|way| match way {
                     Way::Key { header, .. } => Some(header.clone()),
-                    Way::Token { .. } => None,
+                    Way::Token(_) => None,
                 });
                 let header = header.ok_or_else(|| "auth: OLD knows no API keys there".to_owned())?;
                 Ok(vec![(header, HeaderValue::from_static("a key that nobody knows"))])
@@ -77,7 +87,7 @@ impl Callers {
                 let way = accepted(route).find_map(|name| self.ways.get(name));
                 let header = match way.ok_or_else(|| "auth: OLD accepts no credentials there".to_owned())? {
                     Way::Key { header, .. } => header.clone(),
-                    Way::Token { .. } => AUTHORIZATION,
+                    Way::Token(_) => AUTHORIZATION,
                 };
                 let twice = |value| (header.clone(), HeaderValue::from_static(value));
                 Ok(vec![twice("Bearer one"), twice("Bearer another")])
@@ -97,17 +107,17 @@ impl Callers {
                 let key = HeaderValue::from_str(key).map_err(|error| error.to_string())?;
                 Ok(vec![(header.clone(), key)])
             }
-            Way::Token { .. } => Ok(vec![(AUTHORIZATION, self.token(way, identity, consumer, demands)?)]),
+            Way::Token(issuer) => Ok(vec![(AUTHORIZATION, self.token(issuer, identity, consumer, demands)?)]),
         }
     }
 
-    fn token(&self, way: &Way, identity: &str, consumer: &str, demands: &Demands) -> Result<HeaderValue, String> {
+    fn token(&self, issuer: &Issuer, identity: &str, consumer: &str, demands: &Demands) -> Result<HeaderValue, String> {
         let caller = (identity.to_owned(), consumer.to_owned(), demands.0.to_string());
         let mut tokens = self.tokens.borrow_mut();
         if let Some(token) = tokens.get(&caller) {
             return Ok(token.clone());
         }
-        let token = way.token(consumer, demands, &self.counted)?;
+        let token = issuer.token(consumer, demands, &self.counted)?;
         let value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|error| error.to_string())?;
         if tokens.len() >= REMEMBERED {
             tokens.clear();
@@ -138,24 +148,25 @@ impl Way {
         let chosen = |key| choose(&texts(jwt.get(key)), &texts(now.and_then(|now| now.get(key))));
         let claims = [("iss", chosen("issuer")), ("aud", chosen("audience"))];
         let claims = claims.into_iter().filter_map(|(claim, value)| Some((claim.to_owned(), value?.into())));
-        Some(Self::Token {
+        Some(Self::Token(Box::new(Issuer {
             signer: Signer::secret(&secret_value(&known.secret(name))).ok()?,
             header: json!({ "alg": "HS256", "typ": chosen("typ").unwrap_or_else(|| "JWT".to_owned()) }),
             claims: claims.chain([("exp".to_owned(), NEVER.into())]).collect(),
             consumer: jwt.get("consumer").and_then(Value::as_str).unwrap_or("sub").to_owned(),
-        })
+        })))
     }
+}
 
-    /// A token that says who calls, and what `demands` say; an API key is none.
+impl Issuer {
+    /// A token that says who calls, and what `demands` say.
     fn token(&self, caller: &str, demands: &Demands, counted: &[String]) -> Result<String, String> {
-        let Self::Token { signer, header, claims, consumer } = self else { return Ok(String::new()) };
         let counted = counted.iter().map(|claim| (claim.clone(), caller.into()));
         let mut all: Map<String, Value> = counted.collect();
         all.insert("sub".to_owned(), caller.into());
-        all.extend(claims.clone());
+        all.extend(self.claims.clone());
         all.extend(demands.0.as_object().cloned().unwrap_or_default());
-        all.insert(consumer.clone(), caller.into());
-        signer.token(header, &all.into())
+        all.insert(self.consumer.clone(), caller.into());
+        self.signer.token(&self.header, &all.into())
     }
 }
 

@@ -29,7 +29,11 @@ pub(super) fn difference<'r>(
     let [was, is] = [old, new].map(|became| verdict(&became.record));
     let ends = [old, new].map(|became| end(&became.record).or_else(|| of(&became.record, Policy::Forward)));
     if was != is {
-        let is = if is_stranger(recorded, new) { "goes on to auth, and who called is not in the log".to_owned() } else { is };
+        let is = if is_stranger(recorded, new) {
+            "goes on to auth, and who called is not in the log".to_owned()
+        } else {
+            is
+        };
         return Some(Difference { old: was, new: is, deciding: ends });
     }
     let [was, is] = [old, new].map(|became| became.record.route.as_deref());
@@ -49,9 +53,8 @@ pub(super) fn difference<'r>(
         return Some(Difference { old: who(was), new: who(is), deciding });
     }
     let (was, is) = (telling(&old.record), telling(&new.record));
-    let alike = |was: &&Decision, is: &&Decision| {
-        (was.policy, was.outcome, was.reason) == (is.policy, is.outcome, is.reason)
-    };
+    let alike =
+        |was: &&Decision, is: &&Decision| (was.policy, was.outcome, was.reason) == (is.policy, is.outcome, is.reason);
     let (was, is) = first_unlike(&was, &is, alike)?;
     let deciding = [was, is].map(|decision| decision.copied());
     let [was, is] = deciding.map(|decision| decision.map_or("nothing of the kind".to_owned(), told));
@@ -61,7 +64,8 @@ pub(super) fn difference<'r>(
 /// Why the replay of a request on the old configuration is not what was recorded; `None` when it is.
 pub(super) fn unlike_recorded(recorded: &Recorded, old: &Became) -> Option<String> {
     let record = &old.record;
-    let unlike = |recorded: &str, replayed: &str| Some(format!("{recorded} in the record, {replayed} in a replay on OLD"));
+    let unlike =
+        |recorded: &str, replayed: &str| Some(format!("{recorded} in the record, {replayed} in a replay on OLD"));
     let (status, now) = (recorded.status.to_string(), record.status.as_str());
     let logged = match &recorded.by {
         By::Log(logged) => logged,
@@ -158,6 +162,8 @@ fn first_unlike<'l, A, B>(
 /// Whether a request that was refused before anybody asked who called is now asked: a log says nothing of its credentials.
 fn is_stranger(recorded: &Recorded, new: &Became) -> bool {
     let asked = end(&new.record).is_some_and(|end| end.reason == Reason::CredentialsMissing);
-    let refused = |logged: &Logged| logged.decided("auth").is_none() && logged.decisions.iter().any(|decided| decided.outcome == "deny");
+    let refused = |logged: &Logged| {
+        logged.decided("auth").is_none() && logged.decisions.iter().any(|decided| decided.outcome == "deny")
+    };
     asked && new.record.status == StatusCode::UNAUTHORIZED && matches!(&recorded.by, By::Log(logged) if refused(logged))
 }

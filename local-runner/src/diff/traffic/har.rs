@@ -6,7 +6,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCOD
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use serde::Deserialize;
 
-use super::recorded::{By, Place, Recorded, Sent, Source, time};
+use super::recorded::{By, Next, Place, Recorded, Sent, Source, time};
 
 #[derive(Debug, Deserialize)]
 struct Archive {
@@ -54,7 +54,7 @@ struct Response {
 }
 
 /// The entries of an archive in the order of time, each of them or why it is none. The error says why it is no archive.
-pub(super) fn read(archive: impl Read, file: &Source) -> Result<Vec<Result<Recorded, (Place, String)>>, String> {
+pub(super) fn read(archive: impl Read, file: &Source) -> Result<Vec<Next>, String> {
     let archive: Archive = serde_json::from_reader(archive).map_err(|error| format!("not a HAR: {error}"))?;
     let entry = |(index, entry)| {
         let place = Place::Entry(Source::clone(file), index + 1);
@@ -79,7 +79,8 @@ fn recorded(entry: Entry, place: Place) -> Result<Recorded, String> {
     Ok(Recorded {
         place,
         time: time(&started_date_time).ok_or_else(|| format!("{started_date_time:?} is no time"))?,
-        method: Method::from_bytes(request.method.as_bytes()).map_err(|_| format!("{:?} is no method", request.method))?,
+        method: Method::from_bytes(request.method.as_bytes())
+            .map_err(|_| format!("{:?} is no method", request.method))?,
         target: target.parse().map_err(|_| format!("{target:?} is no path"))?,
         host: Some(host(&request.headers).unwrap_or_else(|| authority.to_string())),
         status: status.ok_or_else(|| "it has no response".to_owned())?,
@@ -126,7 +127,7 @@ mod tests {
         entry
     }
 
-    fn read_all(entries: &[Value]) -> Vec<Result<Recorded, (Place, String)>> {
+    fn read_all(entries: &[Value]) -> Vec<Next> {
         let archive = json!({ "log": { "version": "1.2", "creator": {}, "entries": entries } }).to_string();
         read(archive.as_bytes(), &"a.har".into()).unwrap()
     }
@@ -144,9 +145,13 @@ mod tests {
         }))]);
         let read = read[0].as_ref().unwrap();
         assert_eq!((read.method.as_str(), read.target.to_string().as_str()), ("POST", "/orders?page=2"));
-        assert_eq!((read.host.as_deref(), read.status, read.time.as_secs()), (Some("shop.example"), 200, 1_772_366_400));
+        assert_eq!(
+            (read.host.as_deref(), read.status, read.time.as_secs()),
+            (Some("shop.example"), 200, 1_772_366_400)
+        );
         let By::Browser(sent) = &read.by else { panic!() };
-        let headers: Vec<_> = sent.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        let headers: Vec<_> =
+            sent.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
         assert_eq!((headers, &*sent.body, sent.secure), (vec![("x-a", "1"), ("x-a", "2")], b"{}".as_slice(), true));
         assert_eq!(read.place.to_string(), "a.har: entry 1");
     }

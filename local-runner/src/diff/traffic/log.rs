@@ -93,8 +93,14 @@ mod tests {
         for (line, why) in [
             ("", "not JSON: EOF while parsing a value, at column 0"),
             (r#"{"time":"2026-03-01T12:0"#, "not JSON: EOF while parsing a string, at column 24"),
-            ("192.0.2.7 - - \"GET / HTTP/1.1\"", "not a line of the access log: invalid type: floating point `192.0`, expected an object, at column 5"),
-            (r#"{"level":"INFO","message":"starting"}"#, "not a line of the access log: missing field `time`, at column 37"),
+            (
+                "192.0.2.7 - - \"GET / HTTP/1.1\"",
+                "not a line of the access log: invalid type: floating point `192.0`, expected an object, at column 5",
+            ),
+            (
+                r#"{"level":"INFO","message":"starting"}"#,
+                "not a line of the access log: missing field `time`, at column 37",
+            ),
         ] {
             assert_eq!(read(line.as_bytes(), place()).unwrap_err(), why);
         }

@@ -23,10 +23,9 @@ use std::path::PathBuf;
 
 use self::difference::{Difference, difference, unlike_recorded};
 use self::known_keys::KnownKeys;
-use self::recorded::{By, Place, Recorded};
+use self::recorded::{By, Next, Place, Recorded};
 use self::replay::{Became, Replay};
 use self::request::Recreation;
-use self::source::Next;
 use super::meaning;
 use super::side::Side;
 
@@ -104,7 +103,14 @@ impl Traffic {
         !self.groups.is_empty()
     }
 
-    fn add(&mut self, recorded: &Recorded, old: &Became, new: &Became, difference: Difference<'_>, sides: [&Replay<'_>; 2]) {
+    fn add(
+        &mut self,
+        recorded: &Recorded,
+        old: &Became,
+        new: &Became,
+        difference: Difference<'_>,
+        sides: [&Replay<'_>; 2],
+    ) {
         let Difference { old: was, new: is, deciding } = difference;
         let routes = [old, new].map(|became| became.record.route.as_deref().map(str::to_owned));
         let place = |index: usize| {
@@ -116,7 +122,12 @@ impl Traffic {
         let members = self.groups.entry(Group { routes, old: was, new: is });
         let members = members.or_insert_with(|| Members { examples: Few::default(), decided_at });
         members.examples.add(|| Example {
-            arrived: old.arrived.clone().zip(new.arrived.clone()).filter(|(old, new)| old != new).map(|(old, new)| [old, new]),
+            arrived: old
+                .arrived
+                .clone()
+                .zip(new.arrived.clone())
+                .filter(|(old, new)| old != new)
+                .map(|(old, new)| [old, new]),
             ..Example::of(recorded)
         });
     }
@@ -136,7 +147,12 @@ impl Example {
 
 /// Replays the requests of `files` on both configurations, in the order of time. `progress` is told how many there were so far.
 /// The error says what could not be read.
-pub(crate) fn replay(old: &Side, new: &Side, files: &[PathBuf], progress: impl FnMut(usize)) -> Result<Traffic, String> {
+pub(crate) fn replay(
+    old: &Side,
+    new: &Side,
+    files: &[PathBuf],
+    progress: impl FnMut(usize),
+) -> Result<Traffic, String> {
     let opened: Vec<_> = files.iter().map(|file| source::open(file)).collect::<Result<_, _>>()?;
     let traffic = decide(old, new, source::Merged::new(opened), progress)?;
     if traffic.requests == 0 {

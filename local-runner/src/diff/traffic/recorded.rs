@@ -23,6 +23,9 @@ pub(super) struct Recorded {
     pub(super) by: By,
 }
 
+/// A request, or why there is none at that place.
+pub(super) type Next = Result<Recorded, (Place, String)>;
+
 /// Who recorded it.
 #[derive(Debug, Clone)]
 pub(super) enum By {

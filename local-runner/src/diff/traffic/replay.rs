@@ -90,3 +90,25 @@ fn authorities(action: &Action) -> impl Iterator<Item = &str> {
     };
     targets.iter().filter_map(|target| target.name().rsplit_once("://").map(|(_, authority)| authority))
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+    use crate::diff::traffic::recorded::Sent;
+
+    #[test]
+    fn the_clock_never_goes_back() {
+        let side = Side::of("a.yaml", "portico: 1\nname: a\nroutes: [{ name: a, match: { path: /a }, respond: {} }]\n");
+        let replay = Replay::new(&side, side.document()).unwrap();
+        let by =
+            By::Browser(Box::new(Sent { secure: false, headers: http::HeaderMap::new(), body: bytes::Bytes::new() }));
+        let received = |second| {
+            let request = Request::get("/a").body(Body::Empty).unwrap();
+            let again = Again { request, peer: Sim::peer(), upstream: Ok(StatusCode::OK) };
+            replay.decide(again, &by, Timestamp::from_secs(second)).record.received.as_secs()
+        };
+        assert_eq!([1_000, 1_030, 1_010, 1_040].map(received), [1_000, 1_030, 1_030, 1_040]);
+    }
+}

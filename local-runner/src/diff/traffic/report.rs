@@ -85,9 +85,7 @@ impl Traffic {
                 "examples": members.examples.first.iter().map(Example::json).collect::<Value>(),
             })
         };
-        let reason = |(why, few): (&String, &Few<Example>)| {
-            json!({ "count": few.count, "why": why, "examples": few.first.iter().map(Example::json).collect::<Value>() })
-        };
+        let reason = |(why, few): (&String, &Few<Example>)| json!({ "count": few.count, "why": why, "examples": few.first.iter().map(Example::json).collect::<Value>() });
         let groups = self.sorted();
         json!({
             "requests": self.requests,

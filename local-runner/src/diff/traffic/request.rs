@@ -127,7 +127,8 @@ impl Counted {
         let by = |what: &str, names: &BTreeSet<String>, each: &str| {
             let names: Vec<_> = names.iter().map(String::as_str).collect();
             let names = names.join(", ");
-            (!names.is_empty()).then(|| format!("limits by the {what} {names} count each {each} for itself: the log does not hold it"))
+            (!names.is_empty())
+                .then(|| format!("limits by the {what} {names} count each {each} for itself: the log does not hold it"))
         };
         [by("header", &self.headers, "request"), by("claim", &self.claims, "consumer")].into_iter().flatten().collect()
     }

@@ -5,12 +5,9 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::iter::Peekable;
 use std::path::Path;
 
-use super::recorded::{Place, Recorded, Source};
+use super::recorded::{Next, Place, Source};
 use super::{har, log};
 use crate::diff::side::is_stdin;
-
-/// A request, or why there is none at that place.
-pub(super) type Next = Result<Recorded, (Place, String)>;
 
 /// The requests of one file.
 pub(super) enum Requests {
@@ -187,7 +184,16 @@ mod tests {
         let told = told(Merged::new([one, other]));
         assert_eq!(
             told,
-            ["a:1 1", "b:1 2", "b:2: not JSON: expected value, at column 1", "b:3 3", "a:2 5", "a:3 4", "b:4 6", "a:4 9"]
+            [
+                "a:1 1",
+                "b:1 2",
+                "b:2: not JSON: expected value, at column 1",
+                "b:3 3",
+                "a:2 5",
+                "a:3 4",
+                "b:4 6",
+                "a:4 9"
+            ]
         );
     }
 

@@ -97,7 +97,8 @@ impl Server {
         sim.set_secret("STAFF", STAFF);
         sim.upstream("orders", |request| {
             let mut response = Response::new(Body::Empty);
-            *response.status_mut() = if request.uri().path().ends_with("/0") { StatusCode::NOT_FOUND } else { StatusCode::OK };
+            *response.status_mut() =
+                if request.uri().path().ends_with("/0") { StatusCode::NOT_FOUND } else { StatusCode::OK };
             response
         });
         Self { side: side("old.yaml", &[]), sim, log: String::new() }
@@ -110,7 +111,8 @@ impl Server {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let length = |(name, value): &(&str, &str)| (*name == "content-length").then(|| value.parse::<usize>().ok()).flatten();
+        let length =
+            |(name, value): &(&str, &str)| (*name == "content-length").then(|| value.parse::<usize>().ok()).flatten();
         let body = headers.iter().find_map(length).map(|length| Body::Stream(SimStream::of([vec![0; length]])));
         let request = request.body(body.unwrap_or_default()).unwrap();
         let mut peer = Sim::peer();
@@ -122,18 +124,25 @@ impl Server {
         response.status().as_u16()
     }
 
-    /// What is told of its log with a configuration in which some of it is replaced.
-    fn told(&self, replaced: &[(&str, &str)]) -> Vec<String> {
+    /// What becomes of its log with a configuration in which some of it is replaced.
+    fn traffic(&self, replaced: &[(&str, &str)]) -> Traffic {
         let new = side("new.yaml", replaced);
         let traffic = decide(&self.side, &new, Lines::of("log", self.log.clone()), |_| {}).unwrap();
-        assert_eq!(traffic.unreadable.count, 0);
-        let text = traffic.human(Readable { colour: false });
-        text.lines().filter(|line| line.starts_with("  ") && !line.starts_with("           ")).map(|line| line.trim().to_owned()).collect()
+        assert_eq!((traffic.unreadable.count, traffic.decided_by_another), (0, 0));
+        traffic
+    }
+
+    /// What is told of that, but for examples and places.
+    fn told(&self, replaced: &[(&str, &str)]) -> Vec<String> {
+        let text = self.traffic(replaced).human(Readable { colour: false });
+        let lines = text.lines().filter(|line| line.starts_with("  ") && !line.starts_with("           "));
+        lines.map(|line| line.trim().to_owned()).collect()
     }
 }
 
 fn token(secret: &str, claims: Value) -> String {
-    let mut all = json!({ "iss": "i2", "aud": ["a2", "other"], "name": "alice", "exp": 2_000_000_000, "scope": "read more" });
+    let mut all =
+        json!({ "iss": "i2", "aud": ["a2", "other"], "name": "alice", "exp": 2_000_000_000, "scope": "read more" });
     all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
     let header = json!({ "alg": "HS256", "typ": "at+jwt" });
     format!("Bearer {}", Signer::secret(secret).unwrap().token(&header, &all).unwrap())
@@ -216,6 +225,20 @@ fn what_a_log_cannot_tell_is_told() {
 }
 
 #[test]
+fn what_limits_count_by_and_no_log_holds_is_told() {
+    let notes = |replaced| everything().traffic(replaced).notes;
+    let by_header = "limits by the header x-tenant count each request for itself: the log does not hold it";
+    assert_eq!(notes(&[]), [by_header]);
+    let by_claim = "limits by the claim team count each consumer for itself: the log does not hold it";
+    assert_eq!(notes(&[("by: consumer", "by: { claim: team }")]), [by_header, by_claim]);
+    // who called is what the log does hold
+    assert_eq!(
+        notes(&[("any_of: [partners, users, staff]", "any_of: [users]"), ("by: consumer", "by: { claim: name }")]),
+        [by_header]
+    );
+}
+
+#[test]
 fn each_change_shows_in_the_requests_that_it_is_about() {
     let server = everything();
     for (from, to, expected) in [
@@ -224,8 +247,16 @@ fn each_change_shows_in_the_requests_that_it_is_about() {
             "limit: 2, per: 1m, by: consumer",
             &["1  route orders: forwarded to orders → 429 rate_limit deny rate_limited"][..],
         ),
-        ("limit: 3, per: 1m, by: consumer", "limit: 9, per: 60s, by: consumer", &["1  route orders: 429 rate_limit deny rate_limited → forwarded to orders"]),
-        ("acme: { sha256: ACME", "acme: { sha256: OTHER", &["1  route orders: forwarded to orders → 401 auth deny key_unknown"]),
+        (
+            "limit: 3, per: 1m, by: consumer",
+            "limit: 9, per: 60s, by: consumer",
+            &["1  route orders: 429 rate_limit deny rate_limited → forwarded to orders"],
+        ),
+        (
+            "acme: { sha256: ACME",
+            "acme: { sha256: OTHER",
+            &["1  route orders: forwarded to orders → 401 auth deny key_unknown"],
+        ),
         ("sha256: [BETA, SPARE]", "sha256: SPARE", &[]),
         (
             "acme: { sha256: ACME, scopes: [read] }\n",
@@ -245,8 +276,16 @@ fn each_change_shows_in_the_requests_that_it_is_about() {
                 "1  route orders: 429 rate_limit deny rate_limited → 401 auth deny token_audience",
             ],
         ),
-        ("secret: \"${secret.STAFF}\"", "secret: \"${secret.ANOTHER}\"", &["1  route orders: forwarded to orders → 401 auth deny token_signature"]),
-        ("any_of: [partners, users, staff], scopes: [read]", "any_of: [partners, users], scopes: [read]", &["1  route orders: forwarded to orders → 401 auth deny token_signature"]),
+        (
+            "secret: \"${secret.STAFF}\"",
+            "secret: \"${secret.ANOTHER}\"",
+            &["1  route orders: forwarded to orders → 401 auth deny token_signature"],
+        ),
+        (
+            "any_of: [partners, users, staff], scopes: [read]",
+            "any_of: [partners, users], scopes: [read]",
+            &["1  route orders: forwarded to orders → 401 auth deny token_signature"],
+        ),
         (
             "any_of: [partners, users, staff], scopes: [read]",
             "any_of: [partners, users, staff], scopes: [read, write]",
@@ -257,15 +296,35 @@ fn each_change_shows_in_the_requests_that_it_is_about() {
         ),
         ("role: [root, admin]", "role: [admin]", &[]),
         ("role: [root, admin]", "role: [owner]", &["1  route admin: 204 responded → 403 auth deny claim_refused"]),
-        ("\"/v1/orders/${path.id}\"", "\"/v2/orders/${path.id}\"", &["6  route orders: forwarded to orders → another path or query goes upstream"]),
-        ("X-Version: \"2\"", "X-Version: \"3\"", &["1  route versioned, then orders: forwarded to orders → 401 auth deny credentials_missing"]),
-        ("methods: [GET] }\n    respond: { status: 204 }", "methods: [POST] }\n    respond: { status: 204 }", &[
-            "1  route admin, then none: 204 responded → 405 route deny method_not_allowed",
-            "1  route admin, then none: 403 auth deny claim_refused → 405 route deny method_not_allowed",
-            "1  route none, then admin: 405 route deny method_not_allowed → goes on to auth, and who called is not in the log",
-        ]),
-        ("deny: [192.0.2.66]", "deny: [192.0.2.66, 198.51.100.0/24]", &["2  route open: 308 redirected → 403 ip deny address_denied"]),
-        ("body_limit: 1KiB", "body_limit: 1MiB", &["1  route upload: 413 body_limit deny body_too_large → forwarded to gone"]),
+        (
+            "\"/v1/orders/${path.id}\"",
+            "\"/v2/orders/${path.id}\"",
+            &["6  route orders: forwarded to orders → another path or query goes upstream"],
+        ),
+        (
+            "X-Version: \"2\"",
+            "X-Version: \"3\"",
+            &["1  route versioned, then orders: forwarded to orders → 401 auth deny credentials_missing"],
+        ),
+        (
+            "methods: [GET] }\n    respond: { status: 204 }",
+            "methods: [POST] }\n    respond: { status: 204 }",
+            &[
+                "1  route admin, then none: 204 responded → 405 route deny method_not_allowed",
+                "1  route admin, then none: 403 auth deny claim_refused → 405 route deny method_not_allowed",
+                "1  route none, then admin: 405 route deny method_not_allowed → goes on to auth, and who called is not in the log",
+            ],
+        ),
+        (
+            "deny: [192.0.2.66]",
+            "deny: [192.0.2.66, 198.51.100.0/24]",
+            &["2  route open: 308 redirected → 403 ip deny address_denied"],
+        ),
+        (
+            "body_limit: 1KiB",
+            "body_limit: 1MiB",
+            &["1  route upload: 413 body_limit deny body_too_large → forwarded to gone"],
+        ),
         ("by: { header: X-Tenant }", "by: route", &[]),
         ("https://*.shop.example", "https://a.shop.example", &[]),
         ("\"https://shop.example\", ", "", &[]),
@@ -278,7 +337,11 @@ fn each_change_shows_in_the_requests_that_it_is_about() {
             ],
         ),
         ("origins: [\"https://shop.example\"", "origins: [\"https://evil.example\"", &[]),
-        (", mode: observe }, rate_limit", ", mode: enforce }, rate_limit", &["1  route tried: 200 responded → 401 auth deny credentials_missing"]),
+        (
+            ", mode: observe }, rate_limit",
+            ", mode: enforce }, rate_limit",
+            &["1  route tried: 200 responded → 401 auth deny credentials_missing"],
+        ),
         ("name: tried", "name: tested", &[]),
     ] {
         let mut told = server.told(&[(from, to)]);

@@ -1,0 +1,77 @@
+//! What a gateway that runs tells of its decisions, and to whom.
+
+use serde_json::{Value, json};
+
+use super::{GATEWAY, folder};
+use crate::process::{Server, portico, run};
+
+/// A gateway that runs: nothing that it forwards to is there.
+#[test]
+fn a_gateway_that_runs_tells_the_same() {
+    let folder = folder();
+    let server = Server::start(&mut portico(&folder.0, &["--listen", "127.0.0.1:0"]));
+    let url = |path: &str| format!("http://{}{path}", server.address.0);
+    let (code, stdout, stderr) = run(&folder.0, &["explain", "--live", &url("/hello?a=b")]);
+    assert_eq!((code, &*stderr), (0, ""), "{stdout}");
+    for text in [
+        "\n  route             allow           route_matched: A route matched.\n",
+        "\n                                    gateway.yaml:30:45  routes[3].respond\n",
+        "\n200 OK\n",
+        "\n127.0.0.1 ${secret.PORTICO_TEST_UPSTREAM}\n",
+    ] {
+        assert!(stdout.contains(text), "{text:?} is not in:\n{stdout}");
+    }
+    assert!(!stdout.contains("upstream.") && !stdout.contains("x-portico-trace"), "{stdout}");
+    let live = |path: &str, fields: &[&str]| -> Value {
+        let (_, stdout, stderr) =
+            run(&folder.0, &[&["explain", "--live", "--format=json", &url(path)], fields].concat());
+        serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stderr}"))
+    };
+    let refused = live("/orders/7", &["-d", "a=1"]);
+    assert_eq!([&refused["steps"][7]["outcome"], &refused["steps"][7]["reason"]], ["deny", "credentials_missing"]);
+    assert_eq!([&refused["steps"][7]["line"], &refused["response"]["status"]], [&json!(19), &json!(401)]);
+    let failed = live("/orders/7", &["-H", "X-Key: demo-key-acme"]);
+    assert_eq!(
+        [&failed["steps"][9]["reason"], &failed["response"]["status"]],
+        [&json!("upstream_unreachable"), &json!(502)]
+    );
+    assert_eq!(failed["steps"][9]["place"], "upstreams.orders.targets");
+
+    // what was told of another configuration has no lines in this one
+    folder.write("other.yaml", &GATEWAY.replace("name: shop", "name: other"));
+    let (code, stdout, stderr) = run(&folder.0, &["explain", "-c", "other.yaml", "--live", &url("/hello")]);
+    assert!(code == 0 && stderr.contains("another configuration") && stderr.contains("other.yaml"), "{stderr}");
+    assert!(stdout.contains("  routes[3].respond\n") && !stdout.contains("other.yaml:"), "{stdout}");
+
+    let other = folder.write("else/gateway.yaml", GATEWAY);
+    folder.write("else/dev.env", "PORTICO_TEST_DEBUG=another-secret-of-32-bytes-or-so\n");
+    let (code, stdout, stderr) = run(&folder.0, &["explain", "-c", other.to_str().unwrap(), "--live", &url("/hello")]);
+    assert_eq!((code, &*stdout), (1, ""), "{stderr}");
+    assert!(stderr.contains("the answer (200) has no trace") && stderr.contains("help: "), "{stderr}");
+}
+
+#[test]
+fn a_signature_is_for_one_request_and_nobody_else_sees_it() {
+    let folder = folder();
+    let server = Server::start(
+        portico(&folder.0, &["serve", "--listen", "127.0.0.1:0"])
+            .envs([("PORTICO_TEST_DEBUG", "0123456789abcdef0123456789abcdef"), ("PORTICO_TEST_UPSTREAM", "x")]),
+    );
+    let url = format!("http://{}/hello", server.address.0);
+    let (code, header, stderr) = run(&folder.0, &["explain", "--sign", &url]);
+    assert_eq!((code, header.lines().count(), &*stderr), (0, 1, ""));
+    let (name, value) = header.trim_end().split_once(": ").unwrap();
+    let get = |method: &str, path: &str| server.address.send(method, path, &[(name, value)]);
+    let answer = get("GET", "/hello");
+    let trace: Value = serde_json::from_str(answer.header("x-portico-trace")).unwrap();
+    assert_eq!([&trace["gateway"], &trace["route"]], ["shop", "hello"]);
+    assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"));
+    for (method, path) in [("GET", "/hello?"), ("GET", "/old/7"), ("POST", "/hello"), ("HEAD", "/hello")] {
+        assert_eq!(get(method, path).header("x-portico-trace"), "", "{method} {path}");
+    }
+    assert_eq!(server.address.get("/hello").header("x-portico-trace"), "");
+    for _ in 0..6 {
+        let line = server.wait_for("\"decisions\"");
+        assert!(!line.contains("v1=") && !line.contains("x-portico"), "{line}");
+    }
+}
