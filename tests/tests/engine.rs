@@ -175,6 +175,14 @@ fn what_is_wrong_with_a_file_has_its_place() {
     }
 }
 
+#[test]
+fn nothing_is_told_with_a_place_that_may_be_wrong() {
+    // what is no rule is left out, so that the second one would be taken for the first
+    let text = "upstreams: { app: [7, { times: 0, fail: reset }] }\nsteps: [{ advance: 1s }]\n";
+    let told = read(&format!("{GATEWAY}{text}")).unwrap_err();
+    assert!(told.contains(":9:20: ") && told.ends_with("\n1 error\n"), "{told}");
+}
+
 const IDENTITIES: &str = r#"
 config:
   portico: 1

@@ -81,6 +81,8 @@ impl Retry {
         match (body, length) {
             (Body::Stream(stream), Some(length)) if length <= self.buffer => {
                 match within(platform.sleep(timeout), platform.collect(stream, length)).await {
+                    // a length that goes on with less behind it would make what follows a part of this body
+                    Some(Ok(bytes)) if bytes.len() as u64 != length => Err(FetchError::ClientGone),
                     Some(Ok(bytes)) => Ok(bytes.into()),
                     Some(Err(CollectError::TooLarge)) => Err(FetchError::RequestTooLarge),
                     Some(Err(CollectError::Broken)) => Err(FetchError::ClientGone),
@@ -284,6 +286,7 @@ mod tests {
         assert_eq!(put(Some("5"), stream("fives")).1, 1, "longer than the buffer");
         assert_eq!(put(None, stream("four")).1, 1, "of unknown length");
         assert_eq!(put(Some("2"), stream("four")), (413, 0, String::new()), "longer than declared");
+        assert_eq!(put(Some("4"), stream("two")), (499, 0, String::new()), "shorter than declared");
         let broken = SimStream { breaks: true, ..SimStream::of(["four"]) };
         assert_eq!(put(Some("4"), Body::Stream(broken)).0, 499);
     }

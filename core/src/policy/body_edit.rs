@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_RANGE, RANGE};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_RANGE, RANGE, TRAILER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
 use super::json_edit::JsonEdit;
@@ -89,16 +89,21 @@ impl BodyEdit {
         let text = std::str::from_utf8(&bytes).map_err(|_| Reason::ResponseUnreadable)?;
         let edited = self.json.apply(text).map_err(|_| Reason::ResponseUnreadable)?;
         forget_body(&mut head.headers);
+        // they were left behind with the stream
+        head.headers.remove(TRAILER);
         head.headers.insert(CONTENT_LENGTH, HeaderValue::from(edited.len()));
         Ok(Response::from_parts(head, Body::from(edited)))
     }
 }
 
-/// `application/json` and its relatives (RFC 6839 §3.1), but for sequences of texts.
+/// `application/json` and its relatives (RFC 6839 §3.1), but for sequences of texts. Of several types one is enough: which of
+/// them a client believes is anybody's guess.
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(Ok(media_type)) = headers.get(CONTENT_TYPE).map(HeaderValue::to_str) else { return false };
-    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || essence == "text/json" || essence.ends_with("+json")
+    let types = headers.get_all(CONTENT_TYPE).iter().flat_map(|types| types.as_bytes().split(|byte| *byte == b','));
+    let essences = types.filter_map(|media_type| media_type.split(|byte| *byte == b';').next());
+    essences
+        .map(|essence| essence.trim_ascii().to_ascii_lowercase())
+        .any(|essence| essence == b"application/json" || essence == b"text/json" || essence.ends_with(b"+json"))
 }
 
 /// What a header says about a body that is not the same any more.
@@ -106,5 +111,40 @@ fn forget_body(headers: &mut HeaderMap) {
     headers.remove(CONTENT_LENGTH);
     for name in DIGESTS {
         headers.remove(HeaderName::from_static(name));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_known_whatever_else_the_type_says() {
+        let such = |types: &[&[u8]]| {
+            let types = types.iter().map(|bytes| (CONTENT_TYPE, HeaderValue::from_bytes(bytes).unwrap()));
+            is_json(&types.collect())
+        };
+        for json in [
+            &[&b"application/json"[..]][..],
+            &[b"Application/JSON ; charset=utf-8"],
+            &[b"application/problem+json"],
+            &[b"text/json"],
+            &[b"application/json; profile=\"\xe9\""],
+            &[b"text/plain", b"application/json"],
+            &[b"application/json", b"text/plain"],
+            &[b"text/plain, application/json"],
+        ] {
+            assert!(such(json), "{json:?}");
+        }
+        for other in [
+            &b"text/plain"[..],
+            b"application/json-seq",
+            b"application/x-ndjson",
+            b"text/html; a=\"application/json\"",
+            b"",
+        ] {
+            assert!(!such(&[other]), "{other:?}");
+        }
+        assert!(!such(&[]));
     }
 }

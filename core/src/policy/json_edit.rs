@@ -8,7 +8,10 @@ pub struct JsonEdit {
     remove: Vec<Vec<String>>,
 }
 
-/// The text is no JSON.
+/// Lists and objects inside each other, as far as they are walked through. Deeper ones would cost stack, and are refused.
+const DEEPEST: usize = 128;
+
+/// The text is no JSON, or nested too deeply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotJson;
 
@@ -28,11 +31,11 @@ impl JsonEdit {
 
     /// The text without what is to be removed.
     pub fn apply(&self, text: &str) -> Result<String, NotJson> {
-        // bounds the depth too; what is walked below is known to be well-formed
+        // what is walked below is known to be well-formed; of any depth, as this needs no stack
         serde_json::from_str::<IgnoredAny>(text).map_err(|_| NotJson)?;
         let remove: Vec<_> = self.remove.iter().map(Vec::as_slice).collect();
         let mut walk = Walk { rest: text, out: String::with_capacity(text.len()) };
-        walk.value(&remove).ok_or(NotJson)?;
+        walk.value(&remove, DEEPEST).ok_or(NotJson)?;
         Ok(walk.out)
     }
 }
@@ -44,11 +47,12 @@ struct Walk<'t> {
 }
 
 impl<'t> Walk<'t> {
-    fn value(&mut self, remove: &[&[String]]) -> Option<()> {
+    /// One value, in which at most `depth` lists and objects are inside each other.
+    fn value(&mut self, remove: &[&[String]], depth: usize) -> Option<()> {
         self.space();
         match self.rest.as_bytes().first()? {
-            b'{' if !remove.is_empty() => self.object(remove),
-            b'[' if !remove.is_empty() => self.list(remove),
+            b'{' if !remove.is_empty() => self.object(remove, depth.checked_sub(1)?),
+            b'[' if !remove.is_empty() => self.list(remove, depth.checked_sub(1)?),
             _ => {
                 let value = self.skip()?;
                 self.out.push_str(value);
@@ -57,7 +61,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    fn object(&mut self, remove: &[&[String]]) -> Option<()> {
+    fn object(&mut self, remove: &[&[String]], depth: usize) -> Option<()> {
         self.out.push('{');
         let (mut separator, mut open) = ("", self.enter('}'));
         while open {
@@ -76,7 +80,7 @@ impl<'t> Walk<'t> {
                 self.out.push_str(separator);
                 self.out.push_str(written);
                 self.out.push(':');
-                self.value(&below)?;
+                self.value(&below, depth)?;
                 separator = ",";
             }
             open = self.next()?;
@@ -85,12 +89,12 @@ impl<'t> Walk<'t> {
         Some(())
     }
 
-    fn list(&mut self, remove: &[&[String]]) -> Option<()> {
+    fn list(&mut self, remove: &[&[String]], depth: usize) -> Option<()> {
         self.out.push('[');
         let (mut separator, mut open) = ("", self.enter(']'));
         while open {
             self.out.push_str(separator);
-            self.value(remove)?;
+            self.value(remove, depth)?;
             separator = ",";
             open = self.next()?;
         }
@@ -201,6 +205,16 @@ mod tests {
             assert_eq!(edit(&["a"], text), Err(NotJson), "{text}");
         }
         assert_eq!(JsonEdit::parse(&["a".to_owned(), "b..c".to_owned()]).err(), Some(1));
+    }
+
+    #[test]
+    fn no_depth_exhausts_the_stack() {
+        let lists = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(edit(&["a"], &lists(128)), Ok(lists(128)));
+        assert_eq!(edit(&["a"], &lists(129)), Err(NotJson));
+        assert_eq!(edit(&["a"], &lists(500_000)), Err(NotJson));
+        let beside = format!(r#"{{"a":1,"b":{}}}"#, lists(500_000));
+        assert_eq!(edit(&["a"], &beside).map(|edited| edited.len()), Ok(beside.len() - 6), "where nothing is removed");
     }
 
     /// The same on parsed values, as slow and simple as can be.

@@ -96,11 +96,15 @@ impl Failure {
     pub fn render(&self, paint: Paint) -> String {
         let mut out = String::new();
         // writing to a String does not fail
-        if let Some(step) = &self.step {
-            _ = writeln!(out, "  {} ({})", paint.bold(&plain(&step.to_string())), self.place);
-        }
+        _ = match &self.step {
+            Some(step) => writeln!(out, "  {} ({})", paint.bold(&plain(&step.to_string())), self.place),
+            None => writeln!(out, "  {}", self.place),
+        };
         match &self.trouble {
-            Trouble::Said(why) => why.trim_end().lines().for_each(|line| _ = writeln!(out, "  {line}")),
+            Trouble::Said(why) => {
+                let lines = why.trim_end().lines().map(|line| format!("  {line}"));
+                lines.for_each(|line| _ = writeln!(out, "{}", line.trim_end()));
+            }
             Trouble::Differs(differs) => differs.render(paint, &mut out),
         }
         if let Some(about) = &self.about {

@@ -20,8 +20,8 @@ use self::tokens::Token;
 use crate::config::Sources;
 
 pub mod compare;
-mod expectations;
 pub mod expect;
+mod expectations;
 pub mod failure;
 pub mod http1;
 pub mod init;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use portico_core::config::{Findings, Part, Pointer, read};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::expect::Refused;
@@ -41,18 +42,23 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    fn part<T: DeserializeOwned>(&mut self, value: &Value, at: &Pointer) -> Option<T> {
+        let read = read(value, at, self.findings);
+        // pointers behind a lost list item would be off by one: what follows waits until that is mended
+        read.value.filter(|_| !read.shifted)
+    }
+
     fn line(&self, pointer: &Pointer) -> u32 {
         self.sources.locate(pointer, Part::Value).map_or(1, |span| span.line)
     }
 
     fn file(&mut self, document: &Value) -> Vec<Case> {
         let root = Pointer::root();
-        let read_file = read::<wire::File>(document, &root, self.findings);
-        let Some(file) = read_file.value else { return Vec::new() };
+        let Some(file) = self.part::<wire::File>(document, &root) else { return Vec::new() };
         let own = file.steps.is_some() || file.refused.is_some();
         if own != file.cases.is_empty() {
             // a key that is not known may be what was meant
-            if read_file.complete {
+            if self.findings.is_empty() {
                 self.findings.error(&root, "a file has either `cases`, or `steps` (or `refused`) of its own");
             }
             return Vec::new();
@@ -69,7 +75,7 @@ impl Reader<'_> {
         let list = root.child_key("cases");
         for (index, value) in file.cases.iter().enumerate() {
             let at = list.child_index(index);
-            let Some(case) = read::<wire::Case>(value, &at, self.findings).value else { continue };
+            let Some(case) = self.part::<wire::Case>(value, &at) else { continue };
             if !names.insert(case.name.clone()) {
                 self.findings.error(at.child_key("name"), format!("the name {:?} is there twice", case.name));
             }
@@ -204,8 +210,8 @@ impl Reader<'_> {
         let mut all = Vec::new();
         for (index, value) in steps.iter().enumerate() {
             let at = at.child_index(index);
-            let step = read::<wire::Step>(value, &at, self.findings).value;
-            let Some(action) = step.and_then(|step| action(step, &at, &mut self.values(tokens))) else { continue };
+            let Some(step) = self.part(value, &at) else { continue };
+            let Some(action) = action(step, &at, &mut self.values(tokens)) else { continue };
             all.push(Step { line: self.line(&at), action });
         }
         let sends = |step: &Step| matches!(step.action, Action::Exchange { .. });

@@ -13,7 +13,7 @@ use super::{ConfigOption, Failure, note, print, runtime};
 use crate::configuration::{self, Configuration, Purpose};
 use crate::explain::curl::{Curl, Wrong};
 use crate::explain::{Setting, Silence, human, json, live, simulate};
-use crate::log::{self, Readable};
+use crate::log::{self, Readable, plain};
 use crate::secrets::Secrets;
 
 /// What `portico explain` takes.
@@ -109,7 +109,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 fn another(path: &Path, there: &str, here: &str) -> String {
-    let short = |hash: &str| hash.chars().take(12).collect::<String>();
+    let short = |hash: &str| plain(&hash.chars().take(12).collect::<String>());
     format!(
         "the gateway runs another configuration ({}) than {} ({}): its places have no lines here",
         short(there),

@@ -14,12 +14,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
+use portico::case::Case;
 use portico::case::offline::Offline;
 use portico::case::run::Verdict;
 use portico::case::subject::Subject;
 use portico::case::suite::{self, Ran};
 use portico::case::tally::{Counts, Tally};
-use portico::case::Case;
 use portico::config::{Report, Style};
 
 use super::{Failure, note, print};

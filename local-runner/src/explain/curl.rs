@@ -114,7 +114,7 @@ impl Curl {
             (None, None) => Method::GET,
         };
         let mut headers = HeaderMap::new();
-        let host = authority.as_ref().map(Authority::as_str).or(host);
+        let host = authority.as_ref().map(|authority| host_field(authority, secure)).or(host);
         set(&mut headers, HOST, host)?;
         set(&mut headers, USER_AGENT, self.user_agent.as_deref())?;
         set(&mut headers, COOKIE, self.cookies()?.as_deref())?;
@@ -244,6 +244,15 @@ fn url(text: &str) -> Result<(bool, Option<Authority>, PathAndQuery), Wrong> {
     }
     let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
     Ok((secure, Some(authority), path(&target).ok_or_else(|| wrong("no valid path"))?))
+}
+
+/// The host as curl writes it into `Host`: without the port that the scheme implies.
+fn host_field(authority: &Authority, secure: bool) -> &str {
+    match authority.port_u16() {
+        Some(443) if secure => authority.host(),
+        Some(80) if !secure => authority.host(),
+        _ => authority.as_str(),
+    }
 }
 
 fn path(text: &str) -> Option<PathAndQuery> {

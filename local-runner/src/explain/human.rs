@@ -22,10 +22,11 @@ pub(crate) fn human(told: &Told, style: Readable) -> String {
         let place = place.as_ref().map(ToString::to_string);
         let lines = lines(step, &told.trace, place);
         let mut lines = lines.iter().map(|line| shown(line));
-        let word = format!("{:<width$}", step.outcome.replace('_', " "), width = REASON - OUTCOME);
+        // what a gateway far away calls them is its own affair
+        let word = format!("{:<width$}", plain(&step.outcome.replace('_', " ")), width = REASON - OUTCOME);
         let outcome = step.outcome().map_or_else(|| style.dim(&word), |outcome| style.outcome(outcome, &word));
         let first = lines.next().unwrap_or_default();
-        let line = format!("  {:<width$}{outcome}{first}", step.step, width = OUTCOME - 2);
+        let line = format!("  {:<width$}{outcome}{first}", plain(&step.step), width = OUTCOME - 2);
         _ = writeln!(text, "{}", line.trim_end());
         for line in lines {
             _ = writeln!(text, "{:REASON$}{}", "", style.dim(&line));

@@ -1,6 +1,6 @@
 //! What must not be shown: the values of secrets become their references, credentials are told by their length.
 
-use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
+use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use portico_core::config::wire;
 use portico_core::route::encode_query;
@@ -17,7 +17,7 @@ const MIN_CREDENTIAL: usize = 8;
 pub(super) struct Mask {
     /// Texts with what stands for them, longer ones first.
     known: Vec<(String, String)>,
-    /// The fields that carry credentials.
+    /// The fields that carry the configuration's API keys.
     fields: Vec<HeaderName>,
 }
 
@@ -32,7 +32,7 @@ impl Mask {
             }
         }
         let fields = credential_fields(document);
-        for value in fields.iter().flat_map(|name| headers.get_all(name)) {
+        for (_, value) in headers.iter().filter(|(name, _)| is_credential(name, &fields)) {
             let whole = text_of(value);
             let token = whole.split_once(' ').map(|(_, token)| token.trim().to_owned());
             let parts =
@@ -45,8 +45,13 @@ impl Mask {
 
     /// A text without what must not be shown.
     pub(super) fn text(&self, text: &str) -> String {
+        self.masked(text).0
+    }
+
+    /// A text without what must not be shown, and whether nothing else was in it.
+    fn masked(&self, text: &str) -> (String, bool) {
         let mut masked = String::with_capacity(text.len());
-        let mut rest = text;
+        let (mut rest, mut all) = (text, true);
         while let Some(next) = rest.chars().next() {
             match self.known.iter().find(|(value, _)| rest.starts_with(value.as_str())) {
                 Some((value, instead)) => {
@@ -56,23 +61,33 @@ impl Mask {
                 None => {
                     masked.push(next);
                     rest = &rest[next.len_utf8()..];
+                    all = false;
                 }
             }
         }
-        masked
+        (masked, all)
     }
 
     /// The value of a field without what must not be shown.
     pub(super) fn value(&self, name: &HeaderName, value: &HeaderValue) -> String {
         let whole = text_of(value);
-        let masked = self.text(&whole);
-        if self.fields.contains(name) && masked == whole { short(&whole) } else { masked }
+        // a credential with a secret somewhere in it is no less a credential
+        let told = |text: &str| self.masked(text).1;
+        let told = told(&whole) || scheme(&whole).is_some_and(|(_, credential)| told(credential));
+        if is_credential(name, &self.fields) && !told { short(&whole) } else { self.text(&whole) }
     }
 }
 
-/// The fields that carry credentials: the usual ones, and those of the configuration's API keys.
+/// Whether a field carries credentials: a usual one, one of the configuration's, or one that is called like such.
+fn is_credential(name: &HeaderName, fields: &[HeaderName]) -> bool {
+    let secretive = ["authorization", "token", "secret", "password", "api-key", "apikey"];
+    let called = || secretive.iter().any(|word| name.as_str().contains(word));
+    [COOKIE, SET_COOKIE].contains(name) || fields.contains(name) || called()
+}
+
+/// The fields of the configuration's API keys.
 fn credential_fields(document: &Value) -> Vec<HeaderName> {
-    let mut fields = vec![AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SET_COOKIE];
+    let mut fields = Vec::new();
     let identities = document.get("identities").and_then(Value::as_object);
     for identity in identities.into_iter().flat_map(serde_json::Map::values) {
         // it compiled: each can be read
@@ -89,12 +104,13 @@ fn text_of(value: &HeaderValue) -> String {
 
 /// `Bearer … (231 bytes)`: the scheme tells what it is, the length whether it is whole.
 fn short(value: &str) -> String {
-    match value.split_once(' ') {
-        Some((scheme, rest)) if scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
-            format!("{scheme} {}", length(rest.trim()))
-        }
-        _ => length(value),
-    }
+    scheme(value).map_or_else(|| length(value), |(scheme, rest)| format!("{scheme} {}", length(rest)))
+}
+
+/// `Bearer`, and what is behind it.
+fn scheme(value: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = value.split_once(' ')?;
+    scheme.bytes().all(|byte| byte.is_ascii_alphabetic()).then(|| (scheme, rest.trim()))
 }
 
 fn length(value: &str) -> String {
@@ -103,7 +119,7 @@ fn length(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use http::header::{CONTENT_TYPE, HOST};
+    use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
     use serde_json::json;
 
     use super::*;
@@ -141,5 +157,15 @@ mod tests {
         assert_eq!(shown(&mask, &CONTENT_TYPE, "k"), "k");
         assert_eq!(shown(&mask, &COOKIE, "a=1; b=2"), "… (8 bytes)");
         assert_eq!(shown(&mask, &AUTHORIZATION, "Basic s3/cret"), "Basic ${secret.ONE}", "what the gateway puts there");
+        let token = HeaderName::from_static("x-auth-token");
+        assert_eq!(shown(&mask, &token, "abc"), "… (3 bytes)", "of another gateway");
+    }
+
+    #[test]
+    fn a_credential_that_is_known_in_part_is_hidden_whole() {
+        let mask = mask(&[(COOKIE, "sid=0123456789"), (COOKIE, "pin=42")]);
+        assert_eq!(shown(&mask, &COOKIE, "sid=0123456789; pin=42"), "… (22 bytes)", "joined on its way");
+        assert_eq!(shown(&mask, &AUTHORIZATION, "Bearer aaas3/cretbbb"), "Bearer … (13 bytes)", "a secret in it");
+        assert_eq!(shown(&mask, &AUTHORIZATION, "Bearer s3/crets3/cret-two"), "Bearer ${secret.ONE}${secret.TWO}");
     }
 }

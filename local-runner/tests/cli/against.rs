@@ -4,9 +4,11 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use rcgen::PKCS_ECDSA_P256_SHA256;
 use serde_json::Value;
 
 use crate::process::{Folder, Server, portico};
+use crate::token;
 
 /// Addresses that nobody listens on. Systems hand out ports from 32768 on by themselves; these are below, so that nobody gets one
 /// between now and when the stub takes it. Where to begin differs between processes.
@@ -274,6 +276,49 @@ steps: [{ send: { url: \"http://a/here\" }, expect: { status: 200, body: known }
         );
     }
     run(test().env("PORTICO_TEST_A", "known")).all_passed();
+}
+
+#[test]
+fn tokens_are_signed_with_keys_that_the_gateway_knows() {
+    let folder = Folder::with(
+        "\
+portico: 1
+name: tokens
+identities: { users: { jwt: { algorithms: [ES256], jwks: keys.json, issuer: \"https://id.example/\", audience: api } } }
+routes: [{ name: me, match: { path: /me }, respond: { body: \"${claims.sub}\" }, policies: { auth: { any_of: [users] } } }]
+",
+    );
+    token::key(&folder, &PKCS_ECDSA_P256_SHA256);
+    folder.write(
+        "cases/live.yaml",
+        r#"
+config: { include: ../gateway.yaml }
+cases:
+  - name: a key of ones own
+    tokens: { alice: { claims: { sub: alice }, key: ../own.pem } }
+    steps: &steps
+      - { send: { url: "http://a/me", headers: { Authorization: "Bearer ${token.alice}" } }, expect: { status: 200, body: alice } }
+      - { send: { url: "http://a/me" }, expect: { status: 401, problem: credentials_missing } }
+  - { name: a key that is made, tokens: { alice: { claims: { sub: alice } } }, steps: *steps }
+"#,
+    );
+    let server = serve(&folder, &[]);
+    let ran = run(&mut against(&folder, &url(&server.address.0), &[]));
+    assert_eq!(ran.of("a key of ones own"), "passed");
+    assert!(ran.of("a key that is made").starts_with("skipped: its configuration has other keys"));
+}
+
+#[test]
+fn what_earlier_runs_left_is_still_there() {
+    let [app, other] = free();
+    let folder = Folder::with(&gateway(&url(&app), &url(&other)));
+    let limited = "config: { include: ../gateway.yaml }\nsteps: [{ send: { url: \"http://a/limited\" }, expect: { status: 200 } }]\n";
+    folder.write("cases/live.yaml", limited);
+    let server = serve(&folder, &[]);
+    let test = || run(&mut against(&folder, &url(&server.address.0), &[]));
+    test().all_passed();
+    let ran = test();
+    assert!(ran.code == 1 && ran.of("live").contains("\"got\":429"), "{}", ran.of("live"));
 }
 
 #[test]

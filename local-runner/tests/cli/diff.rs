@@ -257,7 +257,8 @@ fn what_a_browser_saved_is_replayed_as_it_was_sent() {
     let folder = folder(&[("[\"orders:read\"]", "[\"orders:write\"]"), ("body_limit: 1KiB", "body_limit: 32B")]);
     folder.write("browser.har", include_str!("diff/browser.har"));
     let diff = |secret: &str| {
-        let mut command = portico(&folder.0, &["diff", "old.yaml", "gateway.yaml", "--traffic", "browser.har"]);
+        let files = ["--traffic", "browser.har", "--traffic", "access.log"];
+        let mut command = portico(&folder.0, &[&["diff", "old.yaml", "gateway.yaml"][..], &files].concat());
         let output = command.env("PORTICO_TEST_DIFF", secret).output().unwrap();
         let stdout = String::from_utf8(output.stdout).unwrap();
         let at = stdout.find(" would be decided differently").and_then(|at| stdout[..at].rfind('\n')).unwrap();

@@ -163,14 +163,19 @@ cases:
 fn a_configuration_that_cannot_be_used_is_told_with_its_place() {
     let folder = shop();
     folder.write("gateway.yaml", &GATEWAY.replace("upstream: orders", "upstream: order"));
-    let (code, stdout, _) = run(&folder.0, &["test", "--filter", "a key is needed"]);
+    let (code, stdout, _) = run(&folder.0, &["test", "--filter", "need"]);
     assert_eq!(code, 1);
     let told = "FAILED orders/a key is needed
+  cases/orders.yaml:4
   the configuration is refused:
 
   gateway.yaml:10:15: error: ";
     assert!(stdout.starts_with(told), "{stdout}");
     assert!(stdout.contains("\n   10 |     upstream: order\n      |               ^^^^^\n"), "{stdout}");
+    assert!(
+        stdout.contains("\nFAILED orders/what is free needs none\n  cases/orders.yaml:20: the same\n\n"),
+        "{stdout}"
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use portico::case::failure::Trouble;
 use portico::case::run::Verdict;
 use portico::paint::Paint;
 
@@ -12,12 +13,22 @@ use crate::log;
 pub(super) fn render(results: &Results<'_>, here: bool) -> String {
     let paint = if here && log::colour(&std::io::stdout()) { Paint::Colour } else { Paint::Plain };
     let mut out = String::new();
+    let mut said = None;
     // writing to a String does not fail
     for (case, ran) in results.each() {
         match &ran.verdict {
             Verdict::Passed => {}
             Verdict::Failed(failure) => {
-                _ = writeln!(out, "{}\n{}", paint.bad(&format!("FAILED {}", case.name)), failure.render(paint));
+                _ = writeln!(out, "{}", paint.bad(&format!("FAILED {}", case.name)));
+                match &failure.trouble {
+                    // a gateway that cannot start fails all its cases
+                    Trouble::Said(why) if said == Some(why) => _ = writeln!(out, "  {}: the same\n", failure.place),
+                    Trouble::Said(why) => {
+                        _ = writeln!(out, "{}", failure.render(paint));
+                        said = Some(why);
+                    }
+                    Trouble::Differs(_) => _ = writeln!(out, "{}", failure.render(paint)),
+                }
             }
             Verdict::Skipped(why) => _ = writeln!(out, "{}", paint.dim(&format!("skipped {}: {why}", case.name))),
         }

@@ -54,12 +54,13 @@ fn what_means_the_same_is_no_difference() {
                  headers: [content-type, authorization, x-api-key], methods: [HEAD, GET, POST, PUT, PATCH, DELETE] }",
             ),
         ),
-        // the order of routes, and the reasons of waivers
+        // the order of routes and of keys, and waivers
         (
             routes("", &with("")),
             routes(
                 "",
-                "  - { name: b, match: { path: /b, methods: [] }, respond: { status: 200 } }\n  - { name: a, match: { path: /a }, respond: {} }\n",
+                "  - { respond: { status: 200 }, match: { path: /b, methods: [] }, name: b }\n  \
+                 - { name: a, match: { path: /a }, respond: {}, waive: { no_rate_limit: it is only a test } }\n",
             ),
         ),
     ] {
@@ -189,5 +190,38 @@ fn cors_of_the_defaults_is_also_for_requests_without_a_route() {
     assert_eq!(
         told(&routes(cors, &route("")), &routes("", &route(cors))),
         ["old.yaml:6:13 tighter: Unrouted: cors removed; it was: origins https://a.example"]
+    );
+}
+
+#[test]
+fn an_issuers_keys_are_told_by_their_ids() {
+    let key = || portico::sign::Signer::for_tests(portico_core::jwt::Algorithm::EdDSA).unwrap().public().unwrap();
+    let (one, other) = (key(), key());
+    let issuer = |keys: &[(&str, &serde_json::Value)]| {
+        let with_id = |(id, key): &(&str, &serde_json::Value)| {
+            let mut key = (*key).clone();
+            key["kid"] = (*id).into();
+            key
+        };
+        let keys: Vec<_> = keys.iter().map(with_id).collect();
+        format!(
+            "identities: {{ users: {{ jwt: {{ algorithms: [EdDSA], jwks: {} }} }} }}\n",
+            serde_json::json!({ "keys": keys })
+        )
+    };
+    let told = |old: &[_], new: &[_]| {
+        let told = told(&issuer(old), &issuer(new));
+        // behind the place, and without what differs in each run
+        told.iter()
+            .map(|line| line.split_once(' ').unwrap().1.split(" (").next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told(&[("k1", &one), ("k2", &other)], &[("k2", &other), ("k1", &one)]), [""; 0]);
+    assert_eq!(
+        told(&[("k1", &one)], &[("k2", &other)]),
+        [
+            r#"looser: Identity("users"): jwt.jwks now with k2"#,
+            r#"tighter: Identity("users"): jwt.jwks now without k1"#
+        ]
     );
 }

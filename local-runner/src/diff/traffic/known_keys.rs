@@ -119,3 +119,41 @@ pub(super) fn key_behind(hash: &str) -> String {
 fn sha256(text: &str) -> String {
     digest::digest(&digest::SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use portico::sign::Signer;
+
+    use super::*;
+
+    /// A configuration with these identities, each with some of these keys.
+    fn side(name: &str, identities: &[(&str, &[&Value])]) -> Side {
+        let identity = |(name, keys): &(&str, &[&Value])| {
+            let jwt =
+                json!({ "algorithms": ["EdDSA", "ES256"], "issuer": "i", "audience": "a", "jwks": { "keys": keys } });
+            ((*name).to_owned(), json!({ "jwt": jwt }))
+        };
+        let identities: Value = identities.iter().map(identity).collect::<serde_json::Map<_, _>>().into();
+        Side::of(name, &json!({ "portico": 1, "name": "a", "identities": identities }).to_string())
+    }
+
+    #[test]
+    fn identities_share_a_secret_if_they_have_a_key_in_common() {
+        let keys: Vec<_> = (0..4).map(|_| Signer::for_tests(Algorithm::EdDSA).unwrap().public().unwrap()).collect();
+        let [one, two, three, four] = keys.as_slice() else { panic!() };
+        let old = side("old.yaml", &[("customers", &[one]), ("staff", &[one, two]), ("robots", &[three])]);
+        let new = side("new.yaml", &[("employees", &[two, four]), ("robots", &[four]), ("customers", &[one])]);
+        let known = KnownKeys::new(&old, &new);
+        let secret =
+            |document: &Value, name: &str| document["identities"][name]["jwt"]["secret"].as_str().unwrap().to_owned();
+        let (customers, robots) = (secret(&known.old, "customers"), secret(&known.old, "robots"));
+        assert_eq!(format!("${{secret.{}}}", known.secret("robots")), robots);
+        assert_ne!(customers, robots);
+        for (document, name) in [(&known.old, "staff"), (&known.new, "employees"), (&known.new, "customers")] {
+            assert_eq!(secret(document, name), customers, "{name}");
+        }
+        let now = secret(&known.new, "robots");
+        assert!(now != robots, "its only key is another one");
+        assert!(portico_core::config::compile(&known.old).is_ok() && portico_core::config::compile(&known.new).is_ok());
+    }
+}

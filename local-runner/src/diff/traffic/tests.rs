@@ -321,6 +321,12 @@ fn each_change_shows_in_the_requests_that_it_is_about() {
             &["2  route open: 308 redirected → 403 ip deny address_denied"],
         ),
         (
+            "    upstream: orders\n    policies:\n",
+            "    upstream: gone\n    policies:\n",
+            &["6  route orders: forwarded to orders → forwarded to gone"],
+        ),
+        ("\"http://orders\"", "\"http://elsewhere\"", &[]),
+        (
             "body_limit: 1KiB",
             "body_limit: 1MiB",
             &["1  route upload: 413 body_limit deny body_too_large → forwarded to gone"],
