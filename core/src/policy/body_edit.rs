@@ -32,7 +32,17 @@ impl BodyEdit {
                 .code(Code::NoEffect)
                 .help("name members, or leave `json` out");
         }
+        // written like in JSONPath they would be names that no member has
+        let path = |name: &str| name.split('.').any(|key| matches!(key, "$" | "*") || key.ends_with(']'));
+        for (index, _) in wire.remove.iter().enumerate().filter(|(_, name)| path(name)) {
+            compiler
+                .error(&remove_at.child_index(index), "only keys lead to a member")
+                .help("a list on the way stands for each of its items: lines.cost");
+        }
         let max = compiler.check(&at.child_key("max"), units::size(wire.max.as_deref().unwrap_or("1MiB")))?;
+        if max == 0 {
+            compiler.error(&at.child_key("max"), "no JSON is that short").code(Code::NothingPasses);
+        }
         match JsonEdit::parse(&wire.remove) {
             Ok(json) => Some(Self { json, max }),
             Err(index) => {

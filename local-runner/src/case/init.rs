@@ -3,6 +3,7 @@
 mod draft;
 mod expectation;
 mod observe;
+mod parts;
 mod sample;
 mod yaml;
 
@@ -16,7 +17,8 @@ use portico_core::config::Findings;
 use portico_core::config::outline::Outline;
 use serde_json::Value;
 
-use self::draft::{Draft, Place};
+use self::draft::Draft;
+use self::parts::Parts;
 use self::sample::Sample;
 use super::offline::Offline;
 use super::problem::Problem;
@@ -31,6 +33,8 @@ pub enum Made {
     Kept(PathBuf),
     /// There is none: no request was found that comes to the route of this name.
     Unreached(String),
+    /// There is none: cases for the route of this name cannot be run, or do not pass; and why.
+    Failed(String, String),
 }
 
 /// Writes a file for each route of a gateway into `folder`, which is made if need be. Files that are there stay as they are.
@@ -58,19 +62,18 @@ pub fn init(config: &Path, document: &Value, gateway: &Gateway, folder: &Path) -
             continue;
         }
         let sample = Sample::find(gateway, &route.wire);
-        let Some(draft) = sample.and_then(|sample| Draft::new(&outline, document, number, sample)) else {
+        let Some(parts) = sample.and_then(|sample| Parts::new(&outline, document, number, sample)) else {
             made.push(Made::Unreached(route.wire.name.clone()));
             continue;
         };
-        let text = draft.text(&Place { path: &path, include: &include });
-        let text = text.and_then(|text| passing(&text, &path).map(|()| text)).map_err(|why| {
-            let message = format!("no case could be written for the route `{}`: {why}", route.wire.name);
-            Problem::new(message, "this is a defect of portico; please report it, with the route")
-        })?;
-        made.push(match write(&path, &text) {
-            Ok(()) => Made::Written(path),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Made::Kept(path),
-            Err(error) => return Err(unwritable(&path, &error)),
+        let text = Draft::new(&parts, &path, &include).text();
+        made.push(match text.and_then(|text| passing(&text, &path).map(|()| text)) {
+            Ok(text) => match write(&path, &text) {
+                Ok(()) => Made::Written(path),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => Made::Kept(path),
+                Err(error) => return Err(unwritable(&path, &error)),
+            },
+            Err(why) => Made::Failed(route.wire.name.clone(), why),
         });
     }
     Ok(made)

@@ -4,6 +4,7 @@
 //! ones, and what earlier requests left behind (rate limits) is still there.
 
 mod gateway;
+mod given;
 mod reach;
 mod said;
 mod session;
@@ -16,10 +17,10 @@ use std::sync::{Arc, Mutex};
 use portico_core::config::compile;
 
 use self::gateway::Gateway;
+pub use self::given::Given;
 use self::reach::Reach;
 use self::said::Said;
 use self::session::Running;
-pub use self::stubs::Given;
 use self::stubs::Stubs;
 use self::trace::Tracer;
 use super::expect::Expect;

@@ -27,9 +27,7 @@ impl Mask {
         let mut known = Vec::new();
         for name in configuration::secret_names(document) {
             let value = secrets.get(&name).filter(|value| !value.is_empty());
-            for value in value.iter().flat_map(|value| [value.clone(), encode_query(value).into()]) {
-                known.push((value, format!("${{secret.{name}}}")));
-            }
+            known.extend(value.map(|value| (value, format!("${{secret.{name}}}"))));
         }
         let fields = credential_fields(document);
         for (_, value) in headers.iter().filter(|(name, _)| is_credential(name, &fields)) {
@@ -39,6 +37,9 @@ impl Mask {
                 token.map(|token| (token.clone(), length(&token))).into_iter().chain([(whole.clone(), short(&whole))]);
             known.extend(parts.filter(|(part, _)| part.len() >= MIN_CREDENTIAL));
         }
+        // as they stand in paths and queries
+        let encoded = known.iter().map(|(value, instead)| (encode_query(value).into(), instead.clone()));
+        known.extend(encoded.collect::<Vec<_>>());
         known.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
         Self { known, fields }
     }
@@ -159,6 +160,8 @@ mod tests {
         assert_eq!(shown(&mask, &AUTHORIZATION, "Basic s3/cret"), "Basic ${secret.ONE}", "what the gateway puts there");
         let token = HeaderName::from_static("x-auth-token");
         assert_eq!(shown(&mask, &token, "abc"), "… (3 bytes)", "of another gateway");
+        let mask = self::mask(&[(key, "ab/cd+ef==")]);
+        assert_eq!(mask.text("/a?key=ab%2Fcd%2Bef%3D%3D"), "/a?key=… (10 bytes)", "also in a query");
     }
 
     #[test]

@@ -45,6 +45,19 @@ fn folder(replaced: &[(&str, &str)]) -> Folder {
     folder
 }
 
+/// A line of an access log, of a request that `status` served.
+fn line(time: &str, path: &str, status: u16) -> String {
+    let route = if path == "/status" { "status" } else { "gone" };
+    let decided =
+        |policy, outcome, reason| serde_json::json!({ "policy": policy, "outcome": outcome, "reason": reason });
+    let decisions = [decided("rate_limit", "allow", "within_rate_limit"), decided("forward", "respond", "responded")];
+    let line = serde_json::json!({
+        "time": time, "client": "192.0.2.1", "method": "GET", "path": path, "host": "a.example", "status": status,
+        "route": route, "decisions": decisions, "config": "",
+    });
+    line.to_string()
+}
+
 fn diff(folder: &Folder, more: &[&str]) -> (i32, String, String) {
     run(&folder.0, &[&["diff", "old.yaml", "gateway.yaml"], more].concat())
 }
@@ -135,11 +148,7 @@ fn a_configuration_may_come_through_a_pipe_or_be_a_bundle() {
     folder.write("routes/more.yaml", "routes:\n  - { name: more, match: { path: /more }, respond: {} }\n");
     folder.write("inner/gateway.yaml", &new(&[("name: shop\n", "name: shop\ninclude: [\"../routes/*.yaml\"]\n")]));
     assert_eq!(run(&folder.0, &["build", "--config", "old.yaml", "--out", "old.json"]).0, 0);
-    let line = serde_json::json!({
-        "time": "2026-03-01T13:00:00+01:00", "client": "192.0.2.1", "method": "GET", "path": "/nothing", "host": "a.example",
-        "status": 200, "decisions": [], "config": "",
-    });
-    folder.write("access.log", &line.to_string());
+    folder.write("access.log", &line("2026-03-01T13:00:00+01:00", "/nothing", 200));
     let line = "gateway.yaml:8:24  routes orders, order, status: rate_limit.limit 60 → 6";
     for (command, expected) in [
         ("cat old.yaml | portico diff - gateway.yaml", line),
@@ -256,6 +265,7 @@ fn the_log_of_a_real_server_is_replayed() {
 fn what_a_browser_saved_is_replayed_as_it_was_sent() {
     let folder = folder(&[("[\"orders:read\"]", "[\"orders:write\"]"), ("body_limit: 1KiB", "body_limit: 32B")]);
     folder.write("browser.har", include_str!("diff/browser.har"));
+    folder.write("access.log", &line("2026-03-01T12:00:03.500Z", "/status", 200));
     let diff = |secret: &str| {
         let files = ["--traffic", "browser.har", "--traffic", "access.log"];
         let mut command = portico(&folder.0, &[&["diff", "old.yaml", "gateway.yaml"][..], &files].concat());
@@ -269,7 +279,7 @@ fn what_a_browser_saved_is_replayed_as_it_was_sent() {
     assert_eq!(
         traffic,
         "\
-2 of 5 requests would be decided differently
+2 of 6 requests would be decided differently
 
         1  route order: forwarded to orders → 413 body_limit deny body_too_large
            decided at old.yaml:16:15, then gateway.yaml:17:56
@@ -287,6 +297,8 @@ fn what_a_browser_saved_is_replayed_as_it_was_sent() {
 
 1 record is no request:
   browser.har: entry 6: it has no response
+
+note: 1 request was decided by another configuration than OLD
 "
     );
     // with another secret than the one that signed, OLD refuses what was served
@@ -296,4 +308,14 @@ fn what_a_browser_saved_is_replayed_as_it_was_sent() {
         let expected = format!("        1  {status} in the record, 401 auth deny token_signature in a replay on OLD\n");
         assert!(traffic.contains(&expected), "{traffic}");
     }
+}
+
+#[test]
+fn what_a_browser_saved_comes_from_an_address_for_documentation() {
+    let limit = "rate_limit: { limit: 60, per: 1m, by: ip }";
+    let folder = folder(&[(limit, &format!("{limit}\n  ip: {{ deny: [192.0.2.1] }}"))]);
+    folder.write("browser.har", include_str!("diff/browser.har"));
+    folder.write("access.log", &line("2026-03-01T12:00:03.500Z", "/status", 200));
+    let (code, stdout, _) = diff(&folder, &["--traffic", "browser.har"]);
+    assert!(code == 1 && stdout.contains("→ 403 ip deny address_denied\n"), "{stdout}");
 }

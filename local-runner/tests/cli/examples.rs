@@ -94,7 +94,9 @@ fn fits(output: &str, expected: &str) -> bool {
 fn lines_fit(output: &[&str], expected: &[&str]) -> bool {
     match (output, expected) {
         ([], []) => true,
-        (_, [any, rest @ ..]) if any.trim() == "…" => (0..=output.len()).any(|skipped| lines_fit(&output[skipped..], rest)),
+        (_, [any, rest @ ..]) if any.trim() == "…" => {
+            (0..=output.len()).any(|skipped| lines_fit(&output[skipped..], rest))
+        }
         ([line, lines @ ..], [wanted, rest @ ..]) => line_fits(line, wanted) && lines_fit(lines, rest),
         _ => false,
     }

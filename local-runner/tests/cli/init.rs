@@ -39,6 +39,7 @@ routes:
   - { name: key, match: { path: /key }, upstream: app, policies: { auth: { any_of: [keys] }, rate_limit: { limit: 2, per: 1m, by: consumer } } }
   - { name: either, match: { path: /either }, upstream: app, policies: { auth: { any_of: [keys, shared], scopes: ["a:read", b] }, rate_limit: { limit: 3, per: 1d, by: consumer } } }
   - { name: claims, match: { path: /claims }, respond: { body: "${claims.client_id} ${consumer}" }, policies: { auth: { any_of: [public], claims: { role: [admin, owner] } } } }
+  - { name: same-claim, match: { path: /same, headers: { Authorization: "*" } }, respond: { body: a }, policies: { auth: { any_of: [public], scopes: [s], claims: { client_id: [bob], scope: ["s t"] } } } }
   - { name: optional, match: { path: /optional }, respond: { body: "hello ${consumer}" }, policies: { auth: { any_of: [shared], optional: true } } }
   - { name: watched, match: { path: /watched }, respond: { body: a }, policies: { auth: { any_of: [keys], mode: observe }, rate_limit: { limit: 1, per: 1m, mode: observe } } }
   - { name: inside, match: { path: /inside }, respond: { body: in }, policies: { ip: { allow: [10.0.0.0/8, "2001:db8::/32"], deny: [10.0.0.0/31] } } }
@@ -123,6 +124,7 @@ fn what_is_written_passes_for_every_kind_of_route() {
             ],
         ),
         ("claims.yaml", &["client_id: alice, role: admin", "body: alice alice", "auth: deny credentials_missing"]),
+        ("same-claim.yaml", &["claims: { client_id: bob, scope: s t }", "auth: allow token_valid"]),
         ("inside.yaml", &["peer: { address: \"2001:db8::1\" }", "address_denied", "address: \"203.0.113.7\""]),
         ("closed.yaml", &["is refused as address_denied"]),
         ("once.yaml", &["it passes once and is refused then", "Retry-After: \"3600\""]),
@@ -218,6 +220,27 @@ routes:
     let (code, stdout, stderr) = run(&folder.0, &["test", "--init"]);
     assert_eq!(code, 0, "{stderr}");
     assert!(stdout.lines().count() == 3 && stderr.contains("no case for the route \"any\""), "{stdout}{stderr}");
+}
+
+#[test]
+fn cases_that_cannot_be_run_are_not_written() {
+    let folder = Folder::with(
+        "\
+portico: 1
+name: alike
+upstreams:
+  one: { targets: [{ url: \"http://app.internal/one\" }] }
+  two: { targets: [{ url: \"http://app.internal/two\" }] }
+routes:
+  - { name: one, match: { path: /one }, upstream: one }
+",
+    );
+    let (code, stdout, stderr) = run(&folder.0, &["test", "--init"]);
+    assert_eq!((code, &*stdout), (1, ""), "{stderr}");
+    assert!(
+        stderr.contains("no case could be written for the route \"one\": two targets are called app.internal"),
+        "{stderr}"
+    );
 }
 
 #[test]

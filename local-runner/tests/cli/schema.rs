@@ -67,7 +67,8 @@ fn every_case_fits_the_schema_of_cases() {
 #[test]
 fn mistakes_do_not_fit_the_schema_of_cases() {
     let schema = cases_schema();
-    let gateway = json!({ "portico": 1, "name": "a", "routes": [{ "name": "a", "match": { "path": "/a" }, "respond": {} }] });
+    let gateway =
+        json!({ "portico": 1, "name": "a", "routes": [{ "name": "a", "match": { "path": "/a" }, "respond": {} }] });
     let right = json!({
         "config": gateway,
         "secrets": { "S": "s" },
@@ -108,7 +109,10 @@ fn mistakes_do_not_fit_the_schema_of_cases() {
         assert!(fits(&wrong, &schema, &schema).is_err(), "{pointer}");
     }
     let text = schema.to_string();
-    assert!(text.contains("exactly this line") && text.contains("The services behind the gateway"), "editors show the comments");
+    assert!(
+        text.contains("exactly this line") && text.contains("The services behind the gateway"),
+        "editors show the comments"
+    );
 }
 
 /// As much of JSON Schema (2020-12) as is used here; a keyword that is not known is an error, so that none is forgotten.

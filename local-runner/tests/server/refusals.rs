@@ -235,3 +235,17 @@ async fn a_client_that_does_not_send_its_body_is_at_fault_itself() {
     assert!(head.starts_with("http/1.1 408"), "{head}");
     assert!(body.contains("client_timeout"), "{body}");
 }
+
+#[tokio::test]
+async fn a_body_that_is_kept_for_a_retry_comes_in_time_or_is_refused() {
+    let (_listener, up) = raw_upstream().await;
+    let mut config = proxy(up);
+    config["upstreams"]["up"]["timeout"] = "50ms".into();
+    config["upstreams"]["up"]["retry"] = serde_json::json!({ "attempts": 2 });
+    let server = start(config).await;
+    let mut client = Raw::connect(server.address).await;
+    client.send("PUT /up HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n123").await;
+    let (head, body) = client.response().await;
+    assert!(head.starts_with("http/1.1 408"), "{head}");
+    assert!(body.contains("client_timeout"), "{body}");
+}

@@ -4,43 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::str::FromStr;
 use std::sync::Arc;
 
 use http::Uri;
 use portico_core::decision::Reason;
 
+use super::given::Given;
 use super::reach::Reach;
 use crate::case::Case;
 use crate::case::origin::{Inbox, Origin, Part, lock};
 use crate::case::problem::Problem;
 use crate::case::subject::{Received, targets};
 use crate::demo;
-
-/// Where the stub of an upstream is to listen: `NAME=ADDRESS:PORT`, or `ADDRESS:PORT` for all that have none of their own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given {
-    upstream: Option<String>,
-    address: SocketAddr,
-}
-
-impl FromStr for Given {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (upstream, address) = match text.rsplit_once('=') {
-            Some((name, address)) => (Some(name.to_owned()), address),
-            None => (None, text),
-        };
-        let address: SocketAddr = address.parse().map_err(|_| {
-            "expected ADDRESS:PORT or NAME=ADDRESS:PORT, such as 127.0.0.1:9001 or orders=0.0.0.0:9001".to_owned()
-        })?;
-        match address.port() {
-            0 => Err("the port must be the one that the gateway's targets have".to_owned()),
-            _ => Ok(Self { upstream, address }),
-        }
-    }
-}
 
 /// The stubs. They stay for the whole run, as a gateway keeps its connections; what they play changes with the case.
 #[derive(Debug)]

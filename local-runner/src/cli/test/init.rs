@@ -40,6 +40,7 @@ impl Init {
         let compiled = compile(&loaded.document);
         let (gateway, _) = compiled.map_err(|findings| Failure::configuration(&loaded.report(&findings)))?;
         let made = init(&self.config, &loaded.document, &gateway, folder);
+        let mut failed = Vec::new();
         for made in made.map_err(|problem| Failure::usage(problem.message, problem.help))? {
             match made {
                 Made::Written(path) => print(&format!("wrote {}\n", path.display()))?,
@@ -47,9 +48,15 @@ impl Init {
                 Made::Unreached(route) => note(&format!(
                     "no case for the route {route:?}: other routes served every request that was tried; write one by hand\n"
                 )),
+                Made::Failed(route, why) => failed.push(format!("the route {route:?}: {why}")),
             }
         }
         note(&format!("run them: portico test {}\n", folder.display()));
-        Ok(())
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let help =
+            "if the configuration is not to blame, please report this with the routes: it is a defect of portico";
+        Err(Failure::runtime(format_args!("no case could be written for {}", failed.join("\n")), help))
     }
 }

@@ -60,7 +60,7 @@ fn what_means_the_same_is_no_difference() {
             routes(
                 "",
                 "  - { respond: { status: 200 }, match: { path: /b, methods: [] }, name: b }\n  \
-                 - { name: a, match: { path: /a }, respond: {}, waive: { no_rate_limit: it is only a test } }\n",
+                 - { name: a, match: { path: /a }, respond: {}, waive: { rate_limit_missing: it is only a test } }\n",
             ),
         ),
     ] {
@@ -197,8 +197,8 @@ fn cors_of_the_defaults_is_also_for_requests_without_a_route() {
 fn an_issuers_keys_are_told_by_their_ids() {
     let key = || portico::sign::Signer::for_tests(portico_core::jwt::Algorithm::EdDSA).unwrap().public().unwrap();
     let (one, other) = (key(), key());
-    let issuer = |keys: &[(&str, &serde_json::Value)]| {
-        let with_id = |(id, key): &(&str, &serde_json::Value)| {
+    let issuer = |keys: &[(&str, &Value)]| {
+        let with_id = |(id, key): &(&str, &Value)| {
             let mut key = (*key).clone();
             key["kid"] = (*id).into();
             key

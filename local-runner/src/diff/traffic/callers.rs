@@ -4,13 +4,14 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 use portico::sign::Signer;
 use serde_json::{Map, Value, json};
 
-use super::known_keys::{KnownKeys, hashes, key_behind, secret_value};
+use super::known_keys::{KNOWN, KnownKeys, hashes, issuers_keys, key_behind, secret_value};
 use super::recorded::Logged;
 use crate::diff::effective::Route;
 
@@ -36,7 +37,7 @@ enum Way {
 
 /// Whoever signs the tokens of an identity.
 struct Issuer {
-    signer: Signer,
+    signer: Rc<Signer>,
     header: Value,
     /// The same in every token.
     claims: Map<String, Value>,
@@ -100,10 +101,13 @@ impl Callers {
     }
 
     fn fields(&self, (identity, consumer): &(String, String), demands: &Demands) -> Result<Fields, String> {
-        let way = self.ways.get(identity).ok_or_else(|| format!("auth: OLD has no identity {identity}"))?;
+        let way = self
+            .ways
+            .get(identity)
+            .ok_or_else(|| format!("auth: callers of {identity} cannot be recreated from OLD"))?;
         match way {
             Way::Key { header, keys } => {
-                let key = keys.get(consumer).ok_or_else(|| format!("auth: OLD has no consumer {consumer}"))?;
+                let key = keys.get(consumer).ok_or_else(|| format!("auth: OLD has no key of {consumer}"))?;
                 let key = HeaderValue::from_str(key).map_err(|error| error.to_string())?;
                 Ok(vec![(header.clone(), key)])
             }
@@ -148,12 +152,19 @@ impl Way {
         let chosen = |key| choose(&texts(jwt.get(key)), &texts(now.and_then(|now| now.get(key))));
         let claims = [("iss", chosen("issuer")), ("aud", chosen("audience"))];
         let claims = claims.into_iter().filter_map(|(claim, value)| Some((claim.to_owned(), value?.into())));
-        Some(Self::Token(Box::new(Issuer {
-            signer: Signer::secret(&secret_value(&known.secret(name))).ok()?,
-            header: json!({ "alg": "HS256", "typ": chosen("typ").unwrap_or_else(|| "JWT".to_owned()) }),
-            claims: claims.chain([("exp".to_owned(), NEVER.into())]).collect(),
-            consumer: jwt.get("consumer").and_then(Value::as_str).unwrap_or("sub").to_owned(),
-        })))
+        let typ = chosen("typ").unwrap_or_else(|| "JWT".to_owned());
+        let key = choose(&issuers_keys(jwt), &now.map(issuers_keys).unwrap_or_default());
+        let (signer, header) = match key {
+            Some(key) => (known.signer(&key)?, json!({ "alg": KNOWN.as_str(), "typ": typ, "kid": key })),
+            None => {
+                let secret = jwt.get("secret")?.as_str()?.strip_prefix("${secret.")?.strip_suffix('}')?;
+                let signer = Signer::secret(&secret_value(secret)).ok()?;
+                (Rc::new(signer), json!({ "alg": "HS256", "typ": typ }))
+            }
+        };
+        let claims = claims.chain([("exp".to_owned(), NEVER.into())]).collect();
+        let consumer = jwt.get("consumer").and_then(Value::as_str).unwrap_or("sub").to_owned();
+        Some(Self::Token(Box::new(Issuer { signer, header, claims, consumer })))
     }
 }
 

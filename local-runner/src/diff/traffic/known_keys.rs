@@ -1,105 +1,93 @@
 //! Configurations in whose identities keys stand that are known here, so that recorded callers can prove again who they are.
 //!
 //! A key that one configuration accepts and the other does not stays such a key: what is put in the place of an API key or of an
-//! issuer's keys is made of what it replaces.
+//! issuer's key is made for that one. Shared secrets need nothing in their place: the simulated platform has them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
+use portico::sign::Signer;
 use portico_core::jwt::{Algorithm, KeySet};
 use ring::digest;
 use serde_json::{Value, json};
 
-use crate::diff::side::Side;
+use crate::secrets::Secrets;
 
-/// Both configurations with known keys, and the secrets that sign their tokens.
+/// Both configurations with known keys, and what signs with them.
 pub(super) struct KnownKeys {
     pub(super) old: Value,
     pub(super) new: Value,
-    /// What each of the two configurations accepts from issuers, the old one first.
-    issuers: Vec<(Origin, String, BTreeSet<String>)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    Old,
-    New,
+    signers: BTreeMap<String, Rc<Signer>>,
 }
 
 impl KnownKeys {
-    pub(super) fn new(old: &Side, new: &Side) -> Self {
-        let mut known = Self { old: old.document().clone(), new: new.document().clone(), issuers: Vec::new() };
-        for (origin, document) in [(Origin::Old, old.document()), (Origin::New, new.document())] {
-            for (name, identity) in identities(document) {
-                let accepted = identity.get("jwt").map(accepted);
-                known.issuers.extend(accepted.map(|accepted| (origin, name.clone(), accepted)));
+    /// Of two documents that compiled. The error says why no keys can be made.
+    pub(super) fn new(old: &Value, new: &Value) -> Result<Self, String> {
+        let mut signers = BTreeMap::new();
+        let [old, new] = [old, new].map(|document| with_known_keys(document.clone(), &mut signers));
+        Ok(Self { old: old?, new: new?, signers })
+    }
+
+    /// What signs in the place of an issuer's key, one of [`issuers_keys`].
+    pub(super) fn signer(&self, key: &str) -> Option<Rc<Signer>> {
+        self.signers.get(key).cloned()
+    }
+}
+
+fn with_known_keys(mut document: Value, signers: &mut BTreeMap<String, Rc<Signer>>) -> Result<Value, String> {
+    let identities = document.get_mut("identities").and_then(Value::as_object_mut);
+    for (_, identity) in identities.into_iter().flatten() {
+        let keys = identity.get("jwt").map(issuers_keys).unwrap_or_default();
+        if let Some(jwt) = identity.get_mut("jwt").and_then(Value::as_object_mut).filter(|_| !keys.is_empty()) {
+            let public = keys.into_iter().map(|key| known(key, signers)).collect::<Result<Value, _>>()?;
+            jwt.insert("jwks".to_owned(), json!({ "keys": public }));
+            jwt.insert("algorithms".to_owned(), json!([KNOWN.as_str()]));
+        }
+        let keys = identity.get_mut("api_key").and_then(|api_key| api_key.get_mut("keys")?.as_object_mut());
+        for (_, key) in keys.into_iter().flatten() {
+            let hashes: Value = hashes(key).iter().map(|hash| sha256(&key_behind(hash))).collect();
+            if let Some(key) = key.as_object_mut() {
+                key.insert("sha256".to_owned(), hashes);
             }
         }
-        for origin in [Origin::Old, Origin::New] {
-            let issuers = &known.issuers;
-            let document = if origin == Origin::Old { &mut known.old } else { &mut known.new };
-            let identities = document.get_mut("identities").and_then(Value::as_object_mut);
-            for (name, identity) in identities.into_iter().flatten() {
-                let secret = issuer(issuers, origin, name);
-                if let Some(jwt) = identity.get_mut("jwt").and_then(Value::as_object_mut) {
-                    jwt.remove("jwks");
-                    jwt.insert("algorithms".to_owned(), json!(["HS256"]));
-                    jwt.insert("secret".to_owned(), format!("${{secret.{secret}}}").into());
-                }
-                let keys = identity.get_mut("api_key").and_then(|api_key| api_key.get_mut("keys")?.as_object_mut());
-                for (_, key) in keys.into_iter().flatten() {
-                    let hashes: Value = hashes(key).iter().map(|hash| sha256(&key_behind(hash))).collect();
-                    if let Some(key) = key.as_object_mut() {
-                        key.insert("sha256".to_owned(), hashes);
-                    }
-                }
-            }
-        }
-        known
     }
+    Ok(document)
+}
 
-    /// The name of the secret that signs the tokens of an identity of the old configuration. What it holds is
-    /// [`secret_value`]'s to say.
-    pub(super) fn secret(&self, identity: &str) -> String {
-        issuer(&self.issuers, Origin::Old, identity)
+/// The algorithm of keys that are made here.
+pub(super) const KNOWN: Algorithm = Algorithm::EdDSA;
+
+/// The public half of what stands for an issuer's key, made when it is first asked for.
+fn known(key: String, signers: &mut BTreeMap<String, Rc<Signer>>) -> Result<Value, String> {
+    let signer = match signers.get(&key) {
+        Some(signer) => Rc::clone(signer),
+        None => Rc::new(Signer::for_tests(KNOWN)?),
+    };
+    let mut public = signer.public().unwrap_or_default();
+    if let Some(public) = public.as_object_mut() {
+        public.insert("kid".to_owned(), key.as_str().into());
     }
+    signers.insert(key, signer);
+    Ok(public)
 }
 
-/// The same for identities that accept a key in common.
-fn issuer(issuers: &[(Origin, String, BTreeSet<String>)], origin: Origin, identity: &str) -> String {
-    let mut at = issuers.iter().position(|(other, name, _)| *other == origin && name == identity);
-    // from each to the first that it has a key in common with, until that is itself
-    while let Some((index, (_, _, own))) = at.and_then(|at| Some((at, issuers.get(at)?))) {
-        let first = issuers.iter().take(index).position(|(_, _, accepted)| !accepted.is_disjoint(own));
-        if first.is_none() {
-            break;
-        }
-        at = first;
-    }
-    format!("REPLAY_{}", at.unwrap_or(issuers.len()))
-}
-
-/// What any secret of a replay holds: long enough to sign with.
-pub(super) fn secret_value(name: &str) -> String {
-    format!("what the secret {name} holds in a replay of recorded requests")
-}
-
-/// The identities of a document.
-fn identities(document: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    document.get("identities").and_then(Value::as_object).into_iter().flatten()
-}
-
-/// The keys that may sign an identity's tokens, each with an algorithm. Of a shared secret only the name is known: another name is
-/// another secret.
-fn accepted(jwt: &Value) -> BTreeSet<String> {
+/// The public keys that check an identity's tokens, each with one of its algorithms. None where a shared secret does.
+pub(super) fn issuers_keys(jwt: &Value) -> Vec<String> {
     let algorithms = jwt.get("algorithms").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let algorithms: Vec<Algorithm> = algorithms.filter_map(|name| name.parse().ok()).collect();
     let keys = jwt.get("jwks").and_then(|jwks| KeySet::parse(jwks).ok());
     let keys = keys.iter().flat_map(|(keys, _)| keys.keys());
-    let public = keys.flat_map(|key| {
+    let with_algorithms = keys.flat_map(|key| {
         let fit = algorithms.iter().filter(|algorithm| key.fits(**algorithm));
-        fit.map(|algorithm| format!("{:?} {algorithm}", key.thumbprint())).collect::<Vec<_>>()
+        fit.map(|algorithm| format!("{} {algorithm}", hex(key.thumbprint()))).collect::<Vec<_>>()
     });
-    public.chain(jwt.get("secret").and_then(Value::as_str).map(str::to_owned)).collect()
+    with_algorithms.collect()
+}
+
+/// What a secret holds in a replay: what the environment says, or else something long enough to sign with.
+pub(super) fn secret_value(name: &str) -> String {
+    let made_up = || format!("what the secret {name} holds in a replay of recorded requests");
+    Secrets::environment().get(name).unwrap_or_else(made_up)
 }
 
 /// The hashes of a consumer's keys.
@@ -117,43 +105,43 @@ pub(super) fn key_behind(hash: &str) -> String {
 }
 
 fn sha256(text: &str) -> String {
-    digest::digest(&digest::SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use portico::sign::Signer;
-
     use super::*;
 
-    /// A configuration with these identities, each with some of these keys.
-    fn side(name: &str, identities: &[(&str, &[&Value])]) -> Side {
-        let identity = |(name, keys): &(&str, &[&Value])| {
-            let jwt =
-                json!({ "algorithms": ["EdDSA", "ES256"], "issuer": "i", "audience": "a", "jwks": { "keys": keys } });
-            ((*name).to_owned(), json!({ "jwt": jwt }))
-        };
-        let identities: Value = identities.iter().map(identity).collect::<serde_json::Map<_, _>>().into();
-        Side::of(name, &json!({ "portico": 1, "name": "a", "identities": identities }).to_string())
+    /// A configuration with one identity, whose tokens any of these keys may sign.
+    fn document(algorithms: &[&str], keys: &[&Value]) -> Value {
+        let jwt = json!({ "algorithms": algorithms, "issuer": "i", "audience": "a", "jwks": { "keys": keys } });
+        json!({ "portico": 1, "name": "a", "identities": { "users": { "jwt": jwt } } })
     }
 
     #[test]
-    fn identities_share_a_secret_if_they_have_a_key_in_common() {
-        let keys: Vec<_> = (0..4).map(|_| Signer::for_tests(Algorithm::EdDSA).unwrap().public().unwrap()).collect();
-        let [one, two, three, four] = keys.as_slice() else { panic!() };
-        let old = side("old.yaml", &[("customers", &[one]), ("staff", &[one, two]), ("robots", &[three])]);
-        let new = side("new.yaml", &[("employees", &[two, four]), ("robots", &[four]), ("customers", &[one])]);
-        let known = KnownKeys::new(&old, &new);
-        let secret =
-            |document: &Value, name: &str| document["identities"][name]["jwt"]["secret"].as_str().unwrap().to_owned();
-        let (customers, robots) = (secret(&known.old, "customers"), secret(&known.old, "robots"));
-        assert_eq!(format!("${{secret.{}}}", known.secret("robots")), robots);
-        assert_ne!(customers, robots);
-        for (document, name) in [(&known.old, "staff"), (&known.new, "employees"), (&known.new, "customers")] {
-            assert_eq!(secret(document, name), customers, "{name}");
-        }
-        let now = secret(&known.new, "robots");
-        assert!(now != robots, "its only key is another one");
-        assert!(portico_core::config::compile(&known.old).is_ok() && portico_core::config::compile(&known.new).is_ok());
+    fn what_stands_for_a_key_is_the_same_in_both_configurations() {
+        let key = |algorithm| Signer::for_tests(algorithm).unwrap().public().unwrap();
+        let (one, two, rsa) = (key(Algorithm::ES256), key(Algorithm::EdDSA), key(Algorithm::RS256));
+        let shared = |old: &Value, new: &Value| {
+            let known = KnownKeys::new(old, new).unwrap();
+            let keys =
+                |document: &Value| document["identities"]["users"]["jwt"]["jwks"]["keys"].as_array().unwrap().clone();
+            for document in [&known.old, &known.new] {
+                assert!(portico_core::config::compile(document).is_ok(), "{document}");
+            }
+            let (old, new) = (keys(&known.old), keys(&known.new));
+            (old.len(), new.len(), old.iter().filter(|key| new.contains(key)).count())
+        };
+        let all = ["ES256", "EdDSA"];
+        assert_eq!(shared(&document(&all, &[&one, &two]), &document(&all, &[&two, &one])), (2, 2, 2));
+        assert_eq!(shared(&document(&all, &[&one]), &document(&all, &[&two, &one])), (1, 2, 1));
+        assert_eq!(shared(&document(&all, &[&one]), &document(&all, &[&two])), (1, 1, 0));
+        // the same key with another algorithm takes other tokens
+        assert_eq!(shared(&document(&["RS256"], &[&rsa]), &document(&["PS256"], &[&rsa])), (1, 1, 0));
+        assert_eq!(shared(&document(&["RS256"], &[&rsa]), &document(&["PS256", "RS256"], &[&rsa])), (1, 2, 1));
     }
 }

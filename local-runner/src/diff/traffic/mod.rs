@@ -169,7 +169,7 @@ fn decide(
     requests: impl Iterator<Item = Next>,
     mut progress: impl FnMut(usize),
 ) -> Result<Traffic, String> {
-    let known = KnownKeys::new(old, new);
+    let known = KnownKeys::new(old.document(), new.document())?;
     let recreation = Recreation::new(&known, old.document(), new.document());
     let (before, after) = (Replay::new(old, &known.old)?, Replay::new(new, &known.new)?);
     let renamed = meaning::renamed(old, new);

@@ -14,7 +14,6 @@ use super::recorded::By;
 use super::request::Again;
 use crate::configuration::secret_names;
 use crate::diff::side::Side;
-use crate::secrets::Secrets;
 
 /// One configuration, and the state that requests leave behind.
 pub(super) struct Replay<'s> {
@@ -47,9 +46,8 @@ impl<'s> Replay<'s> {
         let sim = Sim::new(0);
         // requests may be older than the day on which simulations begin
         sim.set_now(Timestamp::default());
-        let secrets = Secrets::environment();
-        for name in secret_names(side.document()).into_iter().chain(secret_names(known)) {
-            sim.set_secret(&name, &secrets.get(&name).unwrap_or_else(|| secret_value(&name)));
+        for name in secret_names(side.document()) {
+            sim.set_secret(&name, &secret_value(&name));
         }
         let (known, _warnings) = config::compile(known).map_err(|findings| {
             let findings: Vec<_> = findings.iter().map(ToString::to_string).collect();

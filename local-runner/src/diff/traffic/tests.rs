@@ -1,9 +1,11 @@
 //! Requests are decided by OLD with real credentials, logged as the server logs them, and replayed from that log alone.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use portico::sign::Signer;
+use portico_core::jwt::Algorithm;
 use portico_core::sim::{Sim, SimStream, block_on};
 use portico_core::{Body, Platform as _};
 use serde_json::{Value, json};
@@ -29,6 +31,8 @@ identities:
     jwt: { algorithms: [HS256], secret: "${secret.USERS}", issuer: [i1, i2], audience: [a1, a2], consumer: name, typ: at+jwt }
   staff:
     jwt: { algorithms: [HS256], secret: "${secret.STAFF}", issuer: i1, audience: a1 }
+  apps:
+    jwt: { algorithms: [EdDSA], jwks: { keys: [KEY1, KEY2] }, issuer: i1, audience: a1 }
 defaults:
   cors: { origins: ["https://shop.example", "https://*.shop.example"] }
 routes:
@@ -57,6 +61,10 @@ routes:
     match: { path: /upload, methods: [POST] }
     upstream: gone
     policies: { body_limit: 1KiB, rate_limit: { limit: 1, per: 1h, by: { header: X-Tenant } } }
+  - name: apps
+    match: { path: /apps }
+    respond: {}
+    policies: { auth: { any_of: [apps] } }
   - name: tried
     match: { path: /tried }
     respond: {}
@@ -77,7 +85,16 @@ fn side(name: &str, replaced: &[(&str, &str)]) -> Side {
     for (word, key) in [("ACME", "key-acme"), ("BETA", "key-beta"), ("SPARE", "key-spare"), ("OTHER", "key-other")] {
         text = text.replace(word, &sha256(key));
     }
+    for (word, signer) in ["KEY1", "KEY2", "KEY3"].into_iter().zip(signers()) {
+        text = text.replace(word, &signer.public().unwrap().to_string());
+    }
     Side::of(name, &text)
+}
+
+/// The issuer's keys; the same in all tests.
+fn signers() -> &'static [Signer; 3] {
+    static SIGNERS: OnceLock<[Signer; 3]> = OnceLock::new();
+    SIGNERS.get_or_init(|| std::array::from_fn(|_| Signer::for_tests(Algorithm::EdDSA).unwrap()))
 }
 
 const USERS: &str = "the secret of users: 0123456789abcdef";
@@ -185,6 +202,9 @@ fn everything() -> Server {
     sent("GET", "/open", &[("from", "198.51.100.1"), ("origin", "https://evil.example")], 308);
     sent("POST", "/upload", &[("x-tenant", "one")], 502);
     sent("POST", "/upload", &[("x-tenant", "two"), ("content-length", "1025")], 413);
+    let app = json!({ "iss": "i1", "aud": "a1", "sub": "app", "exp": 2_000_000_000 });
+    let app = signers()[0].token(&json!({ "alg": "EdDSA", "typ": "JWT" }), &app).unwrap();
+    sent("GET", "/apps", &auth(&format!("Bearer {app}")), 200);
     sent("GET", "/tried", &[], 200);
     sent("GET", "/tried", &[("x-api-key", "key-beta")], 200);
     sent("GET", "/nowhere", &[("origin", "https://a.shop.example")], 404);
@@ -294,6 +314,8 @@ fn each_change_shows_in_the_requests_that_it_is_about() {
                 "1  route orders: 429 rate_limit deny rate_limited → 403 auth deny scope_missing",
             ],
         ),
+        ("keys: [KEY1, KEY2]", "keys: [KEY3, KEY2]", &[]),
+        ("keys: [KEY1, KEY2]", "keys: [KEY3]", &["1  route apps: 200 responded → 401 auth deny token_unknown_key"]),
         ("role: [root, admin]", "role: [admin]", &[]),
         ("role: [root, admin]", "role: [owner]", &["1  route admin: 204 responded → 403 auth deny claim_refused"]),
         (

@@ -31,7 +31,9 @@ fn urls_are_as_short_as_curls() {
     assert_eq!(asked(&["api.test:8080?q=a:b"]), "GET /?q=a:b http\nhost: api.test:8080\n\n");
     assert_eq!(asked(&["/orders/7"]), "GET /orders/7 http\nhost: gateway.test\n\n");
     assert_eq!(asked(&["/a/../b//c"]), "GET /a/../b//c http\nhost: gateway.test\n\n", "as it is");
-    assert_eq!(asked(&["[::1]:80/a"]), "GET /a http\nhost: [::1]:80\n\n");
+    assert_eq!(asked(&["[::1]:80/a"]), "GET /a http\nhost: [::1]\n\n", "curl leaves out the port that is implied");
+    assert_eq!(asked(&["https://api.test:443/a"]), "GET /a https\nhost: api.test\n\n");
+    assert_eq!(asked(&["https://api.test:80/a"]), "GET /a https\nhost: api.test:80\n\n");
     assert_eq!(asked(&["/go?to=http://a/"]), "GET /go?to=http://a/ http\nhost: gateway.test\n\n");
     for (url, why) in [
         ("ftp://a/", "a gateway does not speak ftp"),

@@ -1,5 +1,8 @@
 //! What a gateway that runs tells of its decisions, and to whom.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
 use serde_json::{Value, json};
 
 use super::{GATEWAY, folder};
@@ -48,6 +51,35 @@ fn a_gateway_that_runs_tells_the_same() {
     let (code, stdout, stderr) = run(&folder.0, &["explain", "-c", other.to_str().unwrap(), "--live", &url("/hello")]);
     assert_eq!((code, &*stdout), (1, ""), "{stderr}");
     assert!(stderr.contains("the answer (200) has no trace") && stderr.contains("help: "), "{stderr}");
+}
+
+#[test]
+fn what_answers_cannot_command_the_terminal() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hello", listener.local_addr().unwrap());
+    let escape = "\\u001b[31m";
+    let step = format!(r#"{{"step":"{escape}","outcome":"{escape}","reason":"{escape}","detail":"{escape}"}}"#);
+    let request = r#"{"id":"","id_kept":false,"trace_id":"","trace_continued":false,"client":"","client_from":""}"#;
+    let trace = format!(r#"{{"config":"{escape}","request":{request},"steps":[{step}]}}"#);
+    let answer = format!("HTTP/1.1 200 OK\r\nX-Portico-Trace: {trace}\r\nContent-Length: 5\r\n\r\n\u{1b}[31m");
+    let stranger = std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            client.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        client.write_all(answer.as_bytes()).unwrap();
+    });
+    let (code, stdout, stderr) = run(&folder().0, &["explain", "--live", &url]);
+    stranger.join().unwrap();
+    assert_eq!(
+        (code, stdout.matches("\\u{1b}[31m").count(), stderr.matches("\\u{1b}[31m").count()),
+        (0, 5, 1),
+        "{stdout}{stderr}"
+    );
+    assert!(!stdout.contains('\u{1b}') && !stderr.contains('\u{1b}'), "{stdout}{stderr}");
 }
 
 #[test]

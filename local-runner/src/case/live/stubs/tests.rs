@@ -35,21 +35,6 @@ fn stubs(given: &[Given]) -> Stubs {
 }
 
 #[test]
-fn what_is_given_names_an_address_and_perhaps_an_upstream() {
-    for (text, upstream, address) in [
-        ("127.0.0.1:9001", None, "127.0.0.1:9001"),
-        ("orders=0.0.0.0:9001", Some("orders"), "0.0.0.0:9001"),
-        ("a=b=[::1]:9001", Some("a=b"), "[::1]:9001"),
-    ] {
-        let wanted = Given { upstream: upstream.map(str::to_owned), address: address.parse().unwrap() };
-        assert_eq!(text.parse(), Ok(wanted), "{text}");
-    }
-    for text in ["", "9001", "orders", "orders=", "orders=9001", "orders=host:9001", "127.0.0.1:0"] {
-        assert!(text.parse::<Given>().is_err(), "{text}");
-    }
-}
-
-#[test]
 fn targets_on_loopback_are_their_own_place() {
     let place = |given: &[&str], url: &str| match stubs(&self::given(given)).place("a", &url.parse().unwrap()) {
         Place::At(addresses) => addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
