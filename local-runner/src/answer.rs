@@ -41,7 +41,7 @@ impl<F: Fn(After) + Send + Sync> Exchange<F> {
             self.turn.tunnel();
             tokio::spawn(upgrade::join(client, upstream, self.watcher.clone()));
         }
-        Ok(response.map(|body| Answer { payload: Payload(body), _answering: answering }))
+        Ok(response.map(|body| Answer { payload: Payload(body), broken: None, _answering: answering }))
     }
 
     async fn decide(&self, request: Request<Body<NativeBody>>) -> Response<Body<NativeBody>> {
@@ -130,6 +130,8 @@ pub(crate) fn refusal_of_hyper(platform: &NativePlatform, status: u16) -> Bytes 
 /// A response's body, and with it the fact that it has not ended.
 pub(crate) struct Answer {
     payload: Payload,
+    /// How it broke off, before hyper was told.
+    broken: Option<BodyError>,
     _answering: Answering,
 }
 
@@ -141,11 +143,23 @@ impl HttpBody for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        Pin::new(&mut self.payload).poll_frame(context)
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        match Pin::new(&mut self.payload).poll_frame(context) {
+            // hyper drops a connection whose body fails, and with it what it has not sent yet, be it the head: a body that
+            // has nothing at the moment gives it the time to
+            Poll::Ready(Some(Err(error))) => {
+                self.broken = Some(error);
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            other => other,
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.payload.is_end_stream()
+        self.broken.is_none() && self.payload.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
