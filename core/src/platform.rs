@@ -71,6 +71,9 @@ pub trait Platform {
     }
 }
 
+/// No configuration makes the gateway hold more of one body: a failed allocation leaves a Wasm instance broken for good.
+pub(crate) const MAX_BUFFERED: u64 = 64 << 20;
+
 /// What `future` comes to, or `None` when `deadline` is over first.
 pub(crate) async fn within<T>(deadline: impl Future<Output = ()>, future: impl Future<Output = T>) -> Option<T> {
     let (mut future, mut deadline) = (pin!(future), pin!(deadline));

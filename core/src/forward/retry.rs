@@ -7,13 +7,13 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, Method, Response};
 
 use super::Failure;
 use crate::body::Body;
 use crate::config::{Code, Compiler, Pointer, units, wire};
-use crate::platform::{CollectError, FetchError, Platform, within};
+use crate::platform::{CollectError, FetchError, MAX_BUFFERED, Platform, within};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -64,6 +64,9 @@ impl Retry {
         let buffer = wire.buffer.as_deref().unwrap_or("64KiB");
         let buffer = compiler.check(&at.child_key("buffer"), units::size(buffer))?;
         let usual = [wire::Failure::ConnectError, wire::Failure::Status(502), wire::Failure::Status(503)];
+        if buffer > MAX_BUFFERED {
+            compiler.error(&at.child_key("buffer"), "at most 64MiB of one request are held in memory");
+        }
         let failures = wire.on.clone().unwrap_or_else(|| usual.to_vec());
         Some(Self { attempts: wire.attempts, failures, methods, backoff, buffer, budget: Budget::full() })
     }
@@ -111,7 +114,9 @@ impl Retry {
         });
         let sent = !matches!(outcome, Err(Failure::Fetch(FetchError::Connect)));
         let safe = !sent || self.methods.contains(method) || headers.contains_key(IDEMPOTENCY_KEY);
-        (failed && safe && attempt < self.attempts && self.budget.withdraw()).then(|| self.wait(platform, attempt))
+        let wait = self.wait(platform, attempt);
+        let welcome = !outcome.as_ref().is_ok_and(|response| asks_for_more_than(wait, response.headers()));
+        (failed && safe && welcome && attempt < self.attempts && self.budget.withdraw()).then_some(wait)
     }
 
     /// Notes a request that is no retry: it pays into the budget.
@@ -126,6 +131,14 @@ impl Retry {
         let half = micros / 2;
         Duration::from_micros(half + (platform.random() as u64) % (micros - half + 1))
     }
+}
+
+/// Whether a response asks not to be bothered for longer than `wait` (RFC 9110 §10.2.3). A date is taken for long.
+fn asks_for_more_than(wait: Duration, headers: &HeaderMap) -> bool {
+    headers.get(RETRY_AFTER).is_some_and(|after| {
+        let seconds = after.to_str().ok().and_then(|text| text.trim().parse().ok());
+        seconds.is_none_or(|seconds| Duration::from_secs(seconds) > wait)
+    })
 }
 
 /// What keeps retries from felling an upstream that is down: over time one retry for five requests, and a hundred at once.
@@ -245,6 +258,18 @@ mod tests {
             "500 is not on the list"
         );
         assert_eq!(Scene::new(retry, &[Ok(200)]).get(), (200, 1, String::new()));
+    }
+
+    #[test]
+    fn an_upstream_that_asks_for_time_is_left_alone() {
+        let wait = Duration::from_secs(2);
+        for (after, more) in
+            [("0", false), ("2", false), ("3", true), ("Fri, 31 Dec 2027 23:59:59 GMT", true), ("-", true)]
+        {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, after.parse().unwrap())]);
+            assert_eq!(asks_for_more_than(wait, &headers), more, "{after}");
+        }
+        assert!(!asks_for_more_than(wait, &HeaderMap::new()));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::json_edit::JsonEdit;
 use crate::body::Body;
 use crate::config::{Code, Compiler, Pointer, units, wire};
 use crate::decision::Reason;
-use crate::platform::{CollectError, Platform, within};
+use crate::platform::{CollectError, MAX_BUFFERED, Platform, within};
 
 /// Compiled changes to a body.
 #[derive(Debug)]
@@ -43,6 +43,9 @@ impl BodyEdit {
         if max == 0 {
             compiler.error(&at.child_key("max"), "no JSON is that short").code(Code::NothingPasses);
         }
+        if max > MAX_BUFFERED {
+            compiler.error(&at.child_key("max"), "at most 64MiB of one response are held in memory");
+        }
         match JsonEdit::parse(&wire.remove) {
             Ok(json) => Some(Self { json, max }),
             Err(index) => {
@@ -69,7 +72,7 @@ impl BodyEdit {
         response: Response<Body<P::Stream>>,
         timeout: Duration,
     ) -> Result<Response<Body<P::Stream>>, Reason> {
-        if !is_json(response.headers()) {
+        if !may_be_json(response.headers()) {
             return Ok(response);
         }
         let (mut head, body) = response.into_parts();
@@ -106,14 +109,16 @@ impl BodyEdit {
     }
 }
 
-/// `application/json` and its relatives (RFC 6839 §3.1), but for sequences of texts. Of several types one is enough: which of
-/// them a client believes is anybody's guess.
-fn is_json(headers: &HeaderMap) -> bool {
+/// Whether a client may find JSON in it: `application/json` and its relatives (RFC 6839 §3.1), but for sequences of texts; parts
+/// of anything; and what names no type, as then a client guesses. Of several types one is enough: which of them a client believes
+/// is anybody's guess, too.
+fn may_be_json(headers: &HeaderMap) -> bool {
     let types = headers.get_all(CONTENT_TYPE).iter().flat_map(|types| types.as_bytes().split(|byte| *byte == b','));
     let essences = types.filter_map(|media_type| media_type.split(|byte| *byte == b';').next());
-    essences
-        .map(|essence| essence.trim_ascii().to_ascii_lowercase())
-        .any(|essence| essence == b"application/json" || essence == b"text/json" || essence.ends_with(b"+json"))
+    let mut essences = essences.map(|essence| essence.trim_ascii().to_ascii_lowercase());
+    let known: [&[u8]; 4] = [b"application/json", b"text/json", b"multipart/byteranges", b""];
+    !headers.contains_key(CONTENT_TYPE)
+        || essences.any(|essence| known.contains(&&*essence) || essence.ends_with(b"+json"))
 }
 
 /// What a header says about a body that is not the same any more.
@@ -132,7 +137,7 @@ mod tests {
     fn json_is_known_whatever_else_the_type_says() {
         let such = |types: &[&[u8]]| {
             let types = types.iter().map(|bytes| (CONTENT_TYPE, HeaderValue::from_bytes(bytes).unwrap()));
-            is_json(&types.collect())
+            may_be_json(&types.collect())
         };
         for json in [
             &[&b"application/json"[..]][..],
@@ -143,18 +148,16 @@ mod tests {
             &[b"text/plain", b"application/json"],
             &[b"application/json", b"text/plain"],
             &[b"text/plain, application/json"],
+            &[b"multipart/byteranges; boundary=x"],
+            &[b""],
+            &[],
         ] {
             assert!(such(json), "{json:?}");
         }
-        for other in [
-            &b"text/plain"[..],
-            b"application/json-seq",
-            b"application/x-ndjson",
-            b"text/html; a=\"application/json\"",
-            b"",
-        ] {
+        for other in
+            [&b"text/plain"[..], b"application/json-seq", b"application/x-ndjson", b"text/html; a=\"application/json\""]
+        {
             assert!(!such(&[other]), "{other:?}");
         }
-        assert!(!such(&[]));
     }
 }

@@ -66,45 +66,45 @@ fn differences(key: &Pointer, old: Option<&Fact>, new: Option<&Fact>) -> Vec<(Ju
         (_, new) => Place::New(new.map_or_else(Pointer::root, |new| new.at.clone())),
     };
     let nothing = Canonical::Set(BTreeMap::new());
-    let sets = match (before.unwrap_or(&nothing), after.unwrap_or(&nothing)) {
-        (Canonical::Set(before), Canonical::Set(after)) => Some((before, after)),
-        _ => None,
-    };
-    let Some((before, after)) = sets else {
-        let what = What::Value { key: key.clone(), old: before.map(Told::new), new: after.map(Told::new) };
-        return vec![(judgement(effect, before, after), what, place)];
-    };
-    let is_all = |set: &BTreeMap<_, _>| effect == Effect::Permit && set.is_empty();
-    if is_all(before) || is_all(after) {
-        let judgement = if is_all(after) { Judgement::Looser } else { Judgement::Tighter };
-        let told = |set: &BTreeMap<String, String>| match set.is_empty() {
-            true => Told { text: "any".to_owned(), json: Value::Null },
-            false => Told::new(&Canonical::Set(set.clone())),
-        };
-        // a set of nothing, spelled out, is what it is when it is left out
-        if before.is_empty() && after.is_empty() {
-            return Vec::new();
+    let told = match (before.unwrap_or(&nothing), after.unwrap_or(&nothing)) {
+        (Canonical::Set(before), Canonical::Set(after)) => of_sets(key, effect, before, after),
+        _ => {
+            let what = What::Value { key: key.clone(), old: before.map(Told::new), new: after.map(Told::new) };
+            vec![(judgement(effect, before, after), what)]
         }
-        let what = What::Value { key: key.clone(), old: Some(told(before)), new: Some(told(after)) };
-        return vec![(judgement, what, place)];
-    }
-    let only = |one: &BTreeMap<String, String>, other: &BTreeMap<String, String>| -> Vec<String> {
+    };
+    told.into_iter().map(|(judgement, what)| (judgement, what, place.clone())).collect()
+}
+
+/// What each element is compared by, and what it is shown as.
+type Elements = BTreeMap<String, String>;
+
+/// What came and what went. A set of nothing, spelled out, is what it is when it is left out.
+fn of_sets(key: &Pointer, effect: Effect, old: &Elements, new: &Elements) -> Vec<(Judgement, What)> {
+    let only = |one: &Elements, other: &Elements| -> Vec<String> {
         one.iter().filter(|(element, _)| !other.contains_key(*element)).map(|(_, shown)| shown.clone()).collect()
     };
-    let (added, removed) = (only(after, before), only(before, after));
-    let grown = match effect {
-        Effect::Grow(judgement) => judgement,
-        Effect::Permit => Judgement::Looser,
-        _ => Judgement::Changed,
-    };
-    let element = |added: Vec<String>, removed: Vec<String>| What::Elements { key: key.clone(), added, removed };
-    if grown == Judgement::Changed {
-        let differ = !added.is_empty() || !removed.is_empty();
-        return differ.then(|| (grown, element(added, removed), place)).into_iter().collect();
+    let (added, removed) = (only(new, old), only(old, new));
+    if added.is_empty() && removed.is_empty() {
+        return Vec::new();
     }
-    let parts = [(grown, added, Vec::new()), (grown.opposite(), Vec::new(), removed)];
-    let parts = parts.into_iter().filter(|(_, added, removed)| !added.is_empty() || !removed.is_empty());
-    parts.map(|(judgement, added, removed)| (judgement, element(added, removed), place.clone())).collect()
+    let elements = |added, removed| What::Elements { key: key.clone(), added, removed };
+    let grown = match effect {
+        Effect::Permit if old.is_empty() || new.is_empty() => {
+            let told = |set: &Elements| match set.is_empty() {
+                true => Told { text: "any".to_owned(), json: Value::Null },
+                false => Told::new(&Canonical::Set(set.clone())),
+            };
+            let judgement = if new.is_empty() { Judgement::Looser } else { Judgement::Tighter };
+            return vec![(judgement, What::Value { key: key.clone(), old: Some(told(old)), new: Some(told(new)) })];
+        }
+        Effect::Permit => Judgement::Looser,
+        Effect::Grow(judgement) => judgement,
+        _ => return vec![(Judgement::Changed, elements(added, removed))],
+    };
+    let came = (!added.is_empty()).then(|| (grown, elements(added, Vec::new())));
+    let went = (!removed.is_empty()).then(|| (grown.opposite(), elements(Vec::new(), removed)));
+    came.into_iter().chain(went).collect()
 }
 
 fn judgement(effect: Effect, old: Option<&Canonical>, new: Option<&Canonical>) -> Judgement {

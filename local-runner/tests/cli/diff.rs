@@ -254,6 +254,30 @@ fn the_log_of_a_real_server_is_replayed() {
             time(2)
         )
     );
+    let (_, json, _) = diff(&folder, &["--traffic", "access.log", "--format", "json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let example = |line: usize, path: &str| {
+        serde_json::json!({
+            "file": "access.log", "line": line, "entry": null, "time": time(line), "method": "GET", "path": path,
+            "upstream": null,
+        })
+    };
+    assert_eq!(
+        json["traffic"],
+        serde_json::json!({
+            "requests": 5, "different": 2, "decided_by_another": 0, "notes": [], "not_reproducible": [],
+            "groups": [{
+                "count": 2, "route": { "old": "orders", "new": "orders" },
+                "old": "502 forward deny upstream_unreachable", "new": "403 auth deny scope_missing",
+                "decided_at": {
+                    "old": { "file": "old.yaml", "line": 4, "column": 13 },
+                    "new": { "file": "gateway.yaml", "line": 13, "column": 42 },
+                },
+                "examples": [example(1, "/orders/7"), example(2, "/orders/8")],
+            }],
+            "unreadable": { "count": 1, "examples": ["access.log:6: not JSON: expected ident, at column 2"] },
+        })
+    );
     // what differs in meaning and in no request
     folder.write("gateway.yaml", &new(&[any_host, ("limit: 60", "limit: 600"), ("up: true", "up: false")]));
     let (code, stdout, _) = diff(&folder, &["--traffic", "access.log"]);

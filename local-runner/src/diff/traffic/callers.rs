@@ -107,7 +107,8 @@ impl Callers {
             .ok_or_else(|| format!("auth: callers of {identity} cannot be recreated from OLD"))?;
         match way {
             Way::Key { header, keys } => {
-                let key = keys.get(consumer).ok_or_else(|| format!("auth: OLD has no key of {consumer}"))?;
+                let key =
+                    keys.get(consumer).ok_or_else(|| format!("auth: OLD has no key of a consumer of {identity}"))?;
                 let key = HeaderValue::from_str(key).map_err(|error| error.to_string())?;
                 Ok(vec![(header.clone(), key)])
             }

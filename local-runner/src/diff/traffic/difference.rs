@@ -50,7 +50,9 @@ pub(super) fn difference<'r>(
     let [was, is] = [old, new].map(|became| caller(&became.record));
     if was != is {
         let deciding = [old, new].map(|became| of(&became.record, Policy::Auth));
-        return Some(Difference { old: who(was), new: who(is), deciding });
+        let another = was.zip(is).filter(|(was, is)| was.0 == is.0);
+        let is = another.map_or_else(|| by(is), |(_, (identity, _))| format!("another consumer of {identity}"));
+        return Some(Difference { old: by(was), new: is, deciding });
     }
     let (was, is) = (telling(&old.record), telling(&new.record));
     let alike =
@@ -92,7 +94,7 @@ pub(super) fn unlike_recorded(recorded: &Recorded, old: &Became) -> Option<Strin
     }
     let before = logged.caller.as_ref().map(|(identity, consumer)| (identity.as_str(), consumer.as_str()));
     if before != caller(record) {
-        return unlike(&who(before), &who(caller(record)));
+        return unlike(&by(before), &by(caller(record)));
     }
     if status == now { None } else { unlike(&status, now) }
 }
@@ -114,8 +116,9 @@ fn told(decision: &Decision) -> String {
     format!("{} {} {}", decision.policy, decision.outcome.as_str(), decision.reason)
 }
 
-fn who(caller: Option<(&str, &str)>) -> String {
-    caller.map_or("nobody".to_owned(), |(identity, consumer)| format!("{consumer} of {identity}"))
+/// By which identity somebody was authenticated. Consumers are too many to be told one by one.
+fn by(caller: Option<(&str, &str)>) -> String {
+    caller.map_or("nobody authenticated".to_owned(), |(identity, _)| format!("authenticated by {identity}"))
 }
 
 /// The decision that ended a request.

@@ -19,7 +19,10 @@ mod request;
 mod source;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
+
+use portico_core::decision::Decision;
 
 use self::difference::{Difference, difference, unlike_recorded};
 use self::known_keys::KnownKeys;
@@ -113,14 +116,20 @@ impl Traffic {
     ) {
         let Difference { old: was, new: is, deciding } = difference;
         let routes = [old, new].map(|became| became.record.route.as_deref().map(str::to_owned));
-        let place = |index: usize| {
-            let (side, decision, route) = (sides.get(index)?.side, *deciding.get(index)?, routes.get(index)?);
-            let pointer = side.gateway().place(route.as_deref(), decision?);
-            if pointer.is_root() { None } else { side.place(&pointer) }
+        let place = |(replay, decision, route): (&Replay<'_>, Option<&Decision>, &Option<String>)| {
+            let pointer = replay.side.gateway().place(route.as_deref(), decision?);
+            if pointer.is_root() { None } else { replay.side.place(&pointer) }
         };
-        let decided_at = [place(0), place(1)];
-        let members = self.groups.entry(Group { routes, old: was, new: is });
-        let members = members.or_insert_with(|| Members { examples: Few::default(), decided_at });
+        let [before, after] = sides;
+        let [decided, decides] = deciding;
+        let members = match self.groups.entry(Group { routes, old: was, new: is }) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(first) => {
+                let [route, now] = &first.key().routes;
+                let decided_at = [(before, decided, route), (after, decides, now)].map(place);
+                first.insert(Members { examples: Few::default(), decided_at })
+            }
+        };
         members.examples.add(|| Example {
             arrived: old
                 .arrived
