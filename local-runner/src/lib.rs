@@ -33,6 +33,7 @@ pub mod demo;
 mod drain;
 mod options;
 pub mod paint;
+pub mod pattern;
 pub mod platform;
 pub mod server;
 pub mod sign;

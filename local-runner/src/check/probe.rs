@@ -7,6 +7,7 @@
 
 use http::Method;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
+use portico::pattern::{Parameter, fill};
 use portico_core::config::outline::Outline;
 use portico_core::config::wire::{self, AmbiguousPath};
 use portico_core::route::{Match, canonical, decode_segment, encode_query};
@@ -97,8 +98,12 @@ impl Probes {
     /// path is matched by catch-alls only, like the longest here.
     fn paths(&self, pattern: &str, ambiguous: AmbiguousPath) -> Vec<String> {
         let unnamed = self.unnamed.to_string();
-        let (filled, catch_all) = fill(pattern, &unnamed);
         let mut rests = vec![String::new()];
+        let mut catch_all = false;
+        fill(pattern, |parameter| {
+            catch_all |= matches!(parameter, Parameter::Rest(_));
+            "".into()
+        });
         if catch_all {
             for length in 1..=self.longest + 1 {
                 let rest = vec![&*unnamed; length].join("/");
@@ -108,42 +113,13 @@ impl Probes {
                 rests.push("/".to_owned());
             }
         }
-        let spell = |rest: String| Some(canonical(&encoded(&format!("{filled}{rest}"))).ok()?.path.into_owned());
+        let spell = |rest: String| {
+            let path = fill(pattern, |parameter| match parameter {
+                Parameter::Segment(_) => (&*unnamed).into(),
+                Parameter::Rest(_) => (&*rest).into(),
+            });
+            Some(canonical(&path).ok()?.path.into_owned())
+        };
         rests.into_iter().filter_map(spell).collect()
     }
-}
-
-/// The pattern with `value` for each parameter and nothing for a catch-all, and whether there is one.
-fn fill(pattern: &str, value: &str) -> (String, bool) {
-    let mut filled = String::with_capacity(pattern.len());
-    let mut rest = pattern;
-    while let Some(next) = rest.chars().next() {
-        if let Some(tail) = rest.strip_prefix("{{").or_else(|| rest.strip_prefix("}}")) {
-            filled.push(next);
-            rest = tail;
-        } else if let Some((name, tail)) = rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
-            if name.starts_with('*') {
-                return (filled, true);
-            }
-            filled.push_str(value);
-            rest = tail;
-        } else {
-            filled.push(next);
-            rest = rest.strip_prefix(next).unwrap_or_default();
-        }
-    }
-    (filled, false)
-}
-
-/// A path as it goes over the wire: a pattern may hold blanks and letters of any language.
-fn encoded(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    for character in path.chars() {
-        if character.is_ascii_graphic() {
-            out.push(character);
-        } else {
-            out.push_str(&encode_query(character.encode_utf8(&mut [0; 4])));
-        }
-    }
-    out
 }

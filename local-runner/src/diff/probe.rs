@@ -1,6 +1,7 @@
 //! Requests as routes describe them, and which route of a gateway serves such a request.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use portico::pattern::fill;
 use portico_core::sim::{Sim, block_on};
 use portico_core::{Body, Gateway};
 use serde_json::Value;
@@ -29,7 +30,7 @@ impl Probe {
         }
         let probe = |method| Self {
             method,
-            target: target(&sample(path), matches),
+            target: target(&fill(path, |_| "x".into()), matches),
             host: host.replacen('*', "x", 1),
             headers: headers.clone(),
         };
@@ -66,21 +67,6 @@ pub(super) fn target(path: &str, matches: &Value) -> String {
     let query: Vec<_> =
         conditions(matches, "query").map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect();
     if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
-}
-
-/// A path that a pattern matches: `/orders/x` for `/orders/{id}`.
-fn sample(pattern: &str) -> String {
-    let mut path = String::new();
-    // braces that are meant are doubled
-    let pattern = pattern.replace("{{", "%7B").replace("}}", "%7D");
-    let mut rest = pattern.as_str();
-    while let Some((before, parameter)) = rest.split_once('{') {
-        path.push_str(before);
-        path.push('x');
-        rest = parameter.split_once('}').map_or("", |(_, after)| after);
-    }
-    path.push_str(rest);
-    path
 }
 
 #[cfg(test)]

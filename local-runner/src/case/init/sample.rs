@@ -5,8 +5,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use http::{Method, Request};
 use portico_core::config::wire::{Ip, Match, Route, Setting};
 use portico_core::decision::{Outcome, Policy};
+use portico_core::route::encode_query;
 use portico_core::sim::{Sim, SimStream, block_on};
 use portico_core::{Body, Gateway, Peer};
+
+use crate::pattern::{Parameter, fill};
 
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,43 +127,15 @@ fn paths(pattern: &str) -> Vec<String> {
         _ if rest => ["some/path", "example", "7"],
         _ => ["example", "7", "a-b"],
     };
-    (0..3).map(|turn| fill(pattern, &|name, rest| values(name, rest)[turn])).collect()
-}
-
-/// A pattern with values in place of its parameters. `{{` and `}}` are braces.
-fn fill(pattern: &str, value: &dyn Fn(&str, bool) -> &'static str) -> String {
-    let mut out = String::new();
-    let mut rest = pattern;
-    while let Some(at) = rest.find(['{', '}']) {
-        let (before, brace) = rest.split_at(at);
-        out.push_str(&encode_path(before));
-        rest = if let Some(rest) = brace.strip_prefix("{{") {
-            out.push_str("%7B");
-            rest
-        } else if let Some(rest) = brace.strip_prefix("}}") {
-            out.push_str("%7D");
-            rest
-        } else {
-            let (name, after) = brace.trim_start_matches('{').split_once('}').unwrap_or((brace, ""));
-            let named = name.strip_prefix('*');
-            out.push_str(value(named.unwrap_or(name), named.is_some()));
-            after
-        };
-    }
-    out + &encode_path(rest)
-}
-
-/// What a pattern may have and a request target may not. What is encoded already stays so.
-fn encode_path(text: &str) -> String {
-    percent(text, |byte| byte.is_ascii_graphic() && !b"\"<>\\^`|".contains(&byte))
+    let value = |parameter: Parameter<'_>, turn: usize| match parameter {
+        Parameter::Segment(name) => values(name, false)[turn],
+        Parameter::Rest(name) => values(name, true)[turn],
+    };
+    (0..3).map(|turn| fill(pattern, |parameter| value(parameter, turn).into())).collect()
 }
 
 fn encode(text: &str) -> String {
-    percent(text, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
-}
-
-fn percent(text: &str, stays: impl Fn(u8) -> bool) -> String {
-    text.bytes().map(|byte| if stays(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    encode_query(text).into_owned()
 }
 
 #[cfg(test)]

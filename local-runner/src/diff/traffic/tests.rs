@@ -280,7 +280,7 @@ fn each_change_shows_in_the_requests_that_it_is_about() {
         ("sha256: [BETA, SPARE]", "sha256: SPARE", &[]),
         (
             "acme: { sha256: ACME, scopes: [read] }\n",
-            "agent: { sha256: ACME, scopes: [read] }\n",
+            "apex: { sha256: ACME, scopes: [read] }\n",
             &["1  route orders: authenticated by partners → another consumer of partners"],
         ),
         ("audience: [a1, a2]", "audience: [a2, a3]", &[]),
