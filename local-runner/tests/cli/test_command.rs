@@ -64,7 +64,7 @@ fn shop() -> Folder {
 /// Without what differs from run to run.
 fn stable(text: &str) -> String {
     let lines = text.lines().map(|line| match line.rsplit_once(" in ") {
-        Some((before, time)) if time.ends_with(" s") => before,
+        Some((before, time)) if time.ends_with(" s") || time.ends_with(" ms") => before,
         _ => line,
     });
     lines.flat_map(|line| [line, "\n"]).collect()

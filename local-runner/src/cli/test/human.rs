@@ -45,7 +45,11 @@ pub(super) fn render(results: &Results<'_>, here: bool) -> String {
         let files = results.malformed.len();
         _ = writeln!(out, "{}", paint.bad(&format!("{files} {} could not be read", files_of(files))));
     }
-    let summary = format!("{total} in {:.1} s", results.took.as_secs_f64());
+    let took = match results.took {
+        took if took.as_secs() > 0 => format!("{:.1} s", took.as_secs_f64()),
+        took => format!("{} ms", took.as_millis().max(1)),
+    };
+    let summary = format!("{total} in {took}");
     _ = writeln!(out, "{}", if total.failed > 0 { paint.bad(&summary) } else { paint.good(&summary) });
     out
 }
