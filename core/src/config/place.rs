@@ -7,19 +7,19 @@ use super::{Pointer, outline};
 use crate::decision::{Decision, Policy, Reason};
 use crate::policy::identity::Identity;
 
-/// Where a route and what it takes over from elsewhere are written.
+/// What the places of a route are made of, when somebody asks: few ever do, and a gateway may have thousands of routes.
 #[derive(Debug)]
 pub(crate) struct Places {
     at: Pointer,
-    /// The policies that can decide, with the route's own place or that of the defaults.
-    policies: Vec<(Policy, Pointer)>,
+    /// The policies that the route sets itself; the others are written in the defaults.
+    own: Vec<Policy>,
     /// `upstream`, `respond` or `redirect`.
-    action: Pointer,
-    upstream: Option<Pointer>,
+    action: &'static str,
+    upstream: Option<Box<str>>,
     /// The one identity that takes tokens, if there is just one: then it is the one that decided.
-    jwt: Option<Pointer>,
+    jwt: Option<Arc<Identity>>,
     /// The one identity that takes API keys, likewise.
-    api_key: Option<Pointer>,
+    api_key: Option<Arc<Identity>>,
 }
 
 /// What of the configuration is behind a decision.
@@ -57,14 +57,14 @@ impl Places {
         };
         let only = |tokens: bool| {
             let mut such = identities.iter().flatten().filter(|identity| identity.has_claims() == tokens);
-            let at = Pointer::root().child_key("identities").child_key(such.next()?.name());
-            such.next().is_none().then(|| at.child_key(if tokens { "jwt" } else { "api_key" }))
+            such.next().filter(|_| such.next().is_none()).cloned()
         };
+        let own = |policy: &Policy| route.own.iter().any(|own| own == policy.as_str());
         Self {
             at: route.at.clone(),
-            policies: CONFIGURABLE.iter().map(|policy| (*policy, route.policy_at(policy.as_str()))).collect(),
-            action: route.at.child_key(action),
-            upstream: wire.upstream.as_ref().map(|name| Pointer::root().child_key("upstreams").child_key(name)),
+            own: CONFIGURABLE.into_iter().filter(own).collect(),
+            action,
+            upstream: wire.upstream.as_deref().map(Into::into),
             jwt: only(true),
             api_key: only(false),
         }
@@ -73,16 +73,21 @@ impl Places {
     /// The place that decided.
     pub(crate) fn of(&self, decision: &Decision) -> Pointer {
         let policy = || self.policy(decision.policy);
-        let below = |at: &Option<Pointer>, key| at.as_ref().map_or_else(policy, |at| at.child_key(key));
+        let identity = |identity: &Option<Arc<Identity>>, kind| {
+            let at = Pointer::root().child_key("identities").child_key(identity.as_ref()?.name());
+            Some(at.child_key(kind))
+        };
+        let upstream = || Some(Pointer::root().child_key("upstreams").child_key(&**self.upstream.as_ref()?));
+        let below = |at: Option<Pointer>, key| at.map_or_else(policy, |at| at.child_key(key));
         match By::of(decision) {
             By::Nothing => Pointer::root(),
             By::Routes => routes(),
             By::Policy => policy(),
             By::Key(key) => policy().child_key(key),
-            By::Upstream(key) => below(&self.upstream, key),
-            By::Jwt => self.jwt.clone().unwrap_or_else(policy),
-            By::JwtKey(key) => below(&self.jwt, key),
-            By::ApiKey(key) => below(&self.api_key, key),
+            By::Upstream(key) => below(upstream(), key),
+            By::Jwt => identity(&self.jwt, "jwt").unwrap_or_else(policy),
+            By::JwtKey(key) => below(identity(&self.jwt, "jwt"), key),
+            By::ApiKey(key) => below(identity(&self.api_key, "api_key"), key),
         }
     }
 
@@ -90,8 +95,9 @@ impl Places {
     pub(crate) fn policy(&self, policy: Policy) -> Pointer {
         match policy {
             Policy::Path | Policy::Route => self.at.child_key("match"),
-            Policy::Forward => self.action.clone(),
-            _ => self.policies.iter().find(|(of, _)| *of == policy).map_or_else(Pointer::root, |(_, at)| at.clone()),
+            Policy::Forward => self.at.child_key(self.action),
+            _ if self.own.contains(&policy) => self.at.child_key("policies").child_key(policy.as_str()),
+            _ => Pointer::root().child_key("defaults").child_key(policy.as_str()),
         }
     }
 }
