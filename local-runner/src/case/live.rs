@@ -23,11 +23,10 @@ use self::said::Said;
 use self::session::Running;
 use self::stubs::Stubs;
 use self::trace::Tracer;
-use super::expect::Expect;
 use super::origin::lock;
 use super::problem::Problem;
 use super::subject::{Refusal, Session, Subject};
-use super::{Action, Case, Need, Plan};
+use super::{Case, Need, Plan};
 
 /// A gateway that runs already.
 #[derive(Debug)]
@@ -114,9 +113,9 @@ impl Subject for Live {
 
     fn start(&self, case: &Case) -> Result<Box<dyn Session>, String> {
         lock(&self.0.stubs).play(case, &self.0.reach)?;
-        let compared = expectations(case).any(|expect| !expect.decisions.is_empty());
+        let compared = case.expectations().any(|expect| !expect.decisions.is_empty());
         // a trace comes with a Cache-Control of its own
-        let changed = expectations(case).any(|expect| expect.headers.iter().any(|(name, _)| name == "cache-control"));
+        let changed = case.expectations().any(|expect| expect.headers.iter().any(|(name, _)| name == "cache-control"));
         let traced = self.0.tracer.is_some() && !changed;
         let mut said = lock(&self.0.said);
         match &self.0.tracer {
@@ -135,15 +134,4 @@ impl Subject for Live {
     fn refuse(&self, case: &Case) -> Result<Refusal, String> {
         Err(unable(case).unwrap_or_default())
     }
-}
-
-fn expectations(case: &Case) -> impl Iterator<Item = &Expect> {
-    let steps = match &case.plan {
-        Plan::Steps(steps) => steps.as_slice(),
-        Plan::Refused(_) => &[],
-    };
-    steps.iter().filter_map(|step| match &step.action {
-        Action::Exchange { expect, .. } => Some(&**expect),
-        Action::Advance(_) | Action::Store(_) => None,
-    })
 }

@@ -85,6 +85,20 @@ impl Case {
     }
 }
 
+impl Case {
+    /// What must come of each request that it sends.
+    pub fn expectations(&self) -> impl Iterator<Item = &Expect> {
+        let steps = match &self.plan {
+            Plan::Steps(steps) => steps.as_slice(),
+            Plan::Refused(_) => &[],
+        };
+        steps.iter().filter_map(|step| match &step.action {
+            Action::Exchange { expect, .. } => Some(&**expect),
+            Action::Advance(_) | Action::Store(_) => None,
+        })
+    }
+}
+
 /// What a case does.
 #[derive(Debug, Clone)]
 pub enum Plan {

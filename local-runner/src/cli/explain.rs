@@ -10,11 +10,10 @@ use portico_core::debug::X_PORTICO_DEBUG;
 use serde_json::Value;
 
 use super::{ConfigOption, Failure, note, print, runtime};
-use crate::configuration::{self, Configuration, Purpose};
+use crate::configuration::Configuration;
 use crate::explain::curl::{Curl, Wrong};
 use crate::explain::{Setting, Silence, human, json, live, simulate};
 use crate::log::{self, Readable, plain};
-use crate::secrets::Secrets;
 
 /// What `portico explain` takes.
 #[derive(Debug, clap::Args)]
@@ -74,11 +73,7 @@ fn status(text: &str) -> Result<StatusCode, String> {
 
 /// Runs the command.
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
-    let path = &options.config.path;
-    let help = "it holds lines of KEY=VALUE, see docs/command-line.md";
-    let secrets = Secrets::beside(path).map_err(|error| Failure::usage(error, help))?;
-    let read = configuration::read(path, Purpose::Develop, &secrets)
-        .map_err(|refused| Failure::configuration(&refused.report))?;
+    let (read, secrets) = options.config.read_for_development()?;
     let remote = options.live || options.sign;
     let host = (!remote).then(|| host(&read.document).unwrap_or_else(|| "localhost".to_owned()));
     let asked = options.curl.asked(host.as_deref()).map_err(usage)?;
@@ -100,7 +95,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         simulate(&setting, asked)
     };
     if !told.is_of(&read.gateway) {
-        note(&format!("{}\n", another(path, told.config(), &read.gateway.hash().to_string())));
+        note(&format!("{}\n", another(&options.config.path, told.config(), &read.gateway.hash().to_string())));
     }
     match options.format {
         Format::Human => print(&human(&told, Readable { colour: log::colour(&stdout()) })),

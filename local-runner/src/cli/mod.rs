@@ -20,6 +20,9 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use portico::config::{Report, Style};
 
+use crate::configuration::{self, Configuration, Purpose};
+use crate::secrets::Secrets;
+
 /// An API gateway in one small program and one file, gateway.yaml.
 ///
 /// Without a command it is `portico dev`: it serves gateway.yaml on 127.0.0.1:8080 and reloads it when it changes.
@@ -71,6 +74,16 @@ struct ConfigOption {
     /// The configuration: a YAML file, or a bundle made by `portico build`
     #[arg(short = 'c', long = "config", value_name = "FILE", default_value = "gateway.yaml")]
     path: PathBuf,
+}
+
+impl ConfigOption {
+    /// Reads it as `portico dev` does, with the secrets beside it.
+    fn read_for_development(&self) -> Result<(Configuration, Secrets), Failure> {
+        let help = "it holds lines of KEY=VALUE, see docs/command-line.md";
+        let secrets = Secrets::beside(&self.path).map_err(|error| Failure::usage(error, help))?;
+        let read = configuration::read(&self.path, Purpose::Develop, &secrets);
+        read.map(|read| (read, secrets)).map_err(|refused| Failure::configuration(&refused.report))
+    }
 }
 
 /// Runs the command that the process was started with.

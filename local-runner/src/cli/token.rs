@@ -9,7 +9,6 @@ use portico_core::jwt::Algorithm;
 use serde_json::{Map, Value, json};
 
 use super::{ConfigOption, Failure, print};
-use crate::configuration::{self, Purpose};
 use crate::secrets::Secrets;
 
 /// What `portico token` takes.
@@ -63,11 +62,7 @@ fn claim(text: &str) -> Result<(String, Value), String> {
 
 /// Runs the command.
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
-    let path = &options.config.path;
-    let help = "it holds lines of KEY=VALUE, see docs/command-line.md";
-    let secrets = Secrets::beside(path).map_err(|error| Failure::usage(error, help))?;
-    let read = configuration::read(path, Purpose::Develop, &secrets)
-        .map_err(|refused| Failure::configuration(&refused.report))?;
+    let (read, secrets) = options.config.read_for_development()?;
     let (name, identity) = choose(&read.document, options.identity.as_deref())?;
     let algorithm = identity.algorithms.iter().find_map(|name| name.parse::<Algorithm>().ok());
     let algorithm = algorithm.ok_or_else(|| {

@@ -11,8 +11,7 @@ mod sentences;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use portico::case::expect::Expect;
-use portico::case::{self, Action, Case, Plan};
+use portico::case::{self, Case, Plan};
 use portico_core::config::wire;
 use portico_core::decision::Reason;
 
@@ -71,7 +70,7 @@ fn is_of_a_reason(sentence: &str) -> bool {
 fn every_reason_occurs_in_a_case() {
     let cases = cases();
     let mut found = BTreeSet::new();
-    for expect in cases.iter().flat_map(expectations) {
+    for expect in cases.iter().flat_map(Case::expectations) {
         let decided = expect.decisions.iter().filter_map(|decision| decision.reason);
         found.extend(decided.chain(expect.problem).map(|reason| reason.code().to_owned()));
     }
@@ -111,17 +110,6 @@ fn looked_up(page: &str, complaint: &str, all: &BTreeSet<String>, found: &BTreeS
         "write a case, or say below [without_a_case] of tests/claims/{page}.toml which test shows it, or why none"
     );
     assert!(wrong.is_empty(), "\n{}\n\n{help}", wrong.join("\n"));
-}
-
-fn expectations(case: &Case) -> impl Iterator<Item = &Expect> {
-    let steps = match &case.plan {
-        Plan::Steps(steps) => steps.as_slice(),
-        Plan::Refused(_) => &[],
-    };
-    steps.iter().filter_map(|step| match &step.action {
-        Action::Exchange { expect, .. } => Some(&**expect),
-        _ => None,
-    })
 }
 
 /// What makes claims: the README and all of `docs/`.

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use portico_core::Timestamp;
 
-use super::expectations;
 use crate::case::offline::Offline;
 use crate::case::origin::lock;
 use crate::case::run::run;
@@ -24,7 +23,7 @@ impl Reach {
             let scout = Scout::default();
             drop(run(case, &scout));
             // what a case that fails would have reached, and what is not there and so never sees a request
-            let expected = expectations(case).flat_map(|expect| expect.upstream.iter().flatten());
+            let expected = case.expectations().flat_map(|expect| expect.upstream.iter().flatten());
             let expected = expected.filter(|(_, seen)| !seen.is_empty()).map(|(name, _)| name);
             let gone = case.upstreams.keys().filter(|name| case.script(name).is_gone());
             let mut reached = std::mem::take(&mut *lock(&scout.0));
