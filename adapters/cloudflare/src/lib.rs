@@ -1,0 +1,85 @@
+//! Portico on Cloudflare Workers.
+//!
+//! What Workers gives, as core's [`Platform`](portico_core::Platform): nothing is decided here. `js/worker.js` is the entry:
+//! it owns the WebAssembly instance, makes a new one when one panicked, and holds the Durable Object of the rate limits.
+//! `js/glue.js` is what Rust asks of the runtime.
+//!
+//! A request: `worker.js` → [`fetch`] → [`convert::request`] → `Gateway::handle` → [`convert::response`] → `worker.js`.
+//! Heads of messages cross between JavaScript and WebAssembly as one text each. Bodies do not cross at all, unless a policy
+//! reads them: the runtime's own streams are handed on.
+
+#![forbid(unsafe_code)]
+
+mod convert;
+mod glue;
+mod instance;
+mod limits;
+mod platform;
+mod task;
+mod values;
+mod verify;
+
+use wasm_bindgen::prelude::*;
+use web_sys::{ReadableStream, Response};
+use worker::{Context, Env, worker_sys};
+
+use crate::platform::Workers;
+
+/// Compiles the bundle that was deployed with the worker. Called once for each WebAssembly instance, before any request.
+#[wasm_bindgen]
+pub fn start(bundle: &str) -> Result<(), JsError> {
+    instance::start(bundle).map_err(|error| JsError::new(&error))
+}
+
+/// Serves one request: its head as `head.js` writes it, and its body. The response if
+/// there is one at once; otherwise [`poll`] or [`resume`] give it.
+#[wasm_bindgen]
+pub fn fetch(
+    id: u32,
+    head: String,
+    body: Option<ReadableStream>,
+    env: Env,
+    context: worker_sys::Context,
+) -> Result<Option<Response>, JsError> {
+    let gateway = instance::gateway().ok_or_else(|| JsError::new("the gateway was not started"))?;
+    let (peer, request) = convert::request(head, body).map_err(JsError::new)?;
+    let platform = Workers::new(env);
+    Ok(task::start(id, async move {
+        let (response, after) = gateway.handle(&platform, &peer, request).await;
+        let response = convert::response(response);
+        platform.after(after, Context::new(context));
+        response
+    }))
+}
+
+/// Goes on with a request that was woken.
+#[wasm_bindgen]
+pub fn poll(id: u32) -> Option<Response> {
+    task::go_on(id)
+}
+
+/// Goes on with a request whose upstream replied: what `send` of `glue.js` gives, and the turn it was told.
+#[wasm_bindgen]
+pub fn resume(
+    id: u32,
+    turn: u32,
+    status: u16,
+    head: String,
+    headers: JsValue,
+    body: Option<ReadableStream>,
+    socket: JsValue,
+) -> Option<Response> {
+    task::resume(id, turn, glue::Reply { status, head, headers, body, socket })
+}
+
+/// Drops a request that nobody waits for.
+#[wasm_bindgen]
+pub fn forget(id: u32) {
+    task::forget(id);
+}
+
+/// One step of a rate limit, for the Durable Object that keeps its state; see [`limits::step`].
+#[wasm_bindgen]
+pub fn limit(stored: Option<f64>, interval: f64, burst: u32, now: f64, cost: u32) -> Vec<f64> {
+    limits::step(stored, interval, burst, now, cost)
+}

@@ -1,0 +1,94 @@
+//! Signatures, checked by WebCrypto where that is faster than pure Rust.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use js_sys::{Array, Object, Reflect, Uint8Array};
+use portico_core::jwt::{Algorithm, Key, KeyMaterial, verify_pure};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{CryptoKey, SubtleCrypto, WorkerGlobalScope};
+
+thread_local! {
+    /// Keys that were imported, by thumbprint and algorithm. Bounded: a configuration and its key sets hold few.
+    static IMPORTED: RefCell<HashMap<([u8; 32], Algorithm), CryptoKey>> = RefCell::default();
+}
+
+/// As many imported keys are remembered; then they are imported anew.
+const REMEMBERED: usize = 256;
+
+/// Whether `signature` is `key`'s signature of `message`. Says `false` whenever in doubt.
+pub(crate) async fn verify(algorithm: Algorithm, key: &Key, message: &[u8], signature: &[u8]) -> bool {
+    // two crossings and two promises cost more than an HMAC
+    if algorithm == Algorithm::HS256 || !key.fits(algorithm) {
+        return verify_pure(algorithm, key, message, signature);
+    }
+    verify_by_webcrypto(algorithm, key, message, signature).await.unwrap_or(false)
+}
+
+async fn verify_by_webcrypto(
+    algorithm: Algorithm,
+    key: &Key,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<bool, JsValue> {
+    let subtle = js_sys::global().unchecked_into::<WorkerGlobalScope>().crypto()?.subtle();
+    let id = (*key.thumbprint(), algorithm);
+    let imported = match IMPORTED.with_borrow(|keys| keys.get(&id).cloned()) {
+        Some(imported) => imported,
+        None => {
+            let imported = import(&subtle, algorithm, key).await?;
+            IMPORTED.with_borrow_mut(|keys| {
+                if keys.len() >= REMEMBERED {
+                    keys.clear();
+                }
+                keys.insert(id, imported.clone());
+            });
+            imported
+        }
+    };
+    let (signature, message) = (Uint8Array::from(signature), Uint8Array::from(message));
+    let promise =
+        subtle.verify_with_object_and_js_u8_array_and_js_u8_array(&parameters(algorithm)?, &imported, &signature, &message)?;
+    Ok(JsFuture::from(promise).await?.is_truthy())
+}
+
+/// What WebCrypto calls the algorithm, for import and verification alike.
+fn parameters(algorithm: Algorithm) -> Result<Object, JsValue> {
+    let (name, hash, more) = match algorithm {
+        Algorithm::RS256 => ("RSASSA-PKCS1-v1_5", "SHA-256", None),
+        Algorithm::PS256 => ("RSA-PSS", "SHA-256", Some(("saltLength", JsValue::from(32)))),
+        Algorithm::ES256 => ("ECDSA", "SHA-256", Some(("namedCurve", "P-256".into()))),
+        Algorithm::ES384 => ("ECDSA", "SHA-384", Some(("namedCurve", "P-384".into()))),
+        Algorithm::EdDSA => ("Ed25519", "SHA-512", None),
+        _ => return Err("no public-key algorithm".into()),
+    };
+    object([("name", name.into()), ("hash", hash.into())].into_iter().chain(more))
+}
+
+async fn import(subtle: &SubtleCrypto, algorithm: Algorithm, key: &Key) -> Result<CryptoKey, JsValue> {
+    let raw = |bytes: &[u8]| ("raw", Uint8Array::from(bytes).into());
+    let (format, data): (_, Object) = match key.material() {
+        KeyMaterial::Rsa(key) => {
+            let number = |bytes: &[u8]| JsValue::from(Base64UrlUnpadded::encode_string(bytes));
+            let members = [("kty", "RSA".into()), ("n", number(key.modulus())), ("e", number(key.exponent()))];
+            ("jwk", object(members)?)
+        }
+        KeyMaterial::P256(key) => raw(key.point()),
+        KeyMaterial::P384(key) => raw(key.point()),
+        KeyMaterial::Ed25519(key) => raw(key.bytes()),
+        KeyMaterial::Hmac(_) => return Err("no public key".into()),
+    };
+    let usages = Array::of1(&"verify".into());
+    let promise = subtle.import_key_with_object(format, &data, &parameters(algorithm)?, false, &usages)?;
+    Ok(JsFuture::from(promise).await?.unchecked_into())
+}
+
+fn object(members: impl IntoIterator<Item = (&'static str, JsValue)>) -> Result<Object, JsValue> {
+    let object = Object::new();
+    for (name, value) in members {
+        Reflect::set(&object, &name.into(), &value)?;
+    }
+    Ok(object)
+}

@@ -1,0 +1,49 @@
+// The Worker, with ./probe.js around it.
+
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { seen, state } from "./probe.js";
+import gateway, { RateLimit as Original } from "./worker.js";
+
+export default {
+  fetch: (request, env, context) => gateway.fetch(request, { ...env, PORTICO: seen(env.PORTICO) }, context),
+};
+
+/** Tells the state of the isolate, after changes to it. */
+export class Probe extends WorkerEntrypoint {
+  async fetch(request) {
+    Object.assign(state, await request.json());
+    return Response.json(state);
+  }
+}
+
+export class RateLimit extends Original {
+  constructor(context, env) {
+    super(context, env);
+    const kv = Object.getPrototypeOf(context.storage.kv);
+    const { put } = kv;
+    if (put.counted) return;
+    kv.put = function (...values) {
+      state.puts += 1;
+      return put.apply(this, values);
+    };
+    kv.put.counted = true;
+  }
+
+  take(...values) {
+    state.taken += 1;
+    return super.take(...values);
+  }
+
+  async alarm() {
+    await super.alarm();
+    state.alarms += 1;
+    console.log(`alarm over ${JSON.stringify([...this.ctx.storage.kv.list()])} ${state.alarms}`);
+  }
+}
+
+/** A class of objects that cannot be reached. */
+export class Broken {
+  constructor() {
+    throw new Error("this object cannot be started");
+  }
+}

@@ -1,0 +1,83 @@
+// Inside of the Worker, before it: what tests see of an isolate, and what they change in it.
+
+const now = Date.now;
+
+/** What tests see; and what they change, by `clock` and `trap`. */
+export const state = {
+  /** Milliseconds by which the clock is ahead. */
+  clock: 0,
+  /** Where the next call traps: the export `entry`, in the course of it. */
+  trap: undefined,
+  /** WebAssembly instances that were made. */
+  instances: 0,
+  /** Bytes of the last one's memory. */
+  get memory() {
+    return exports?.memory.buffer.byteLength;
+  },
+  /** What the key-value store was asked for. */
+  reads: [],
+  /** Calls that objects of rate limits got. */
+  taken: 0,
+  /** What objects of rate limits wrote. */
+  puts: 0,
+  alarms: 0,
+};
+
+Date.now = () => now() + state.clock;
+
+let exports;
+/** Within an export that is to trap: the next thing that it asks of JavaScript does. */
+let armed = false;
+
+const { Instance } = WebAssembly;
+
+WebAssembly.Instance = function (module, imports) {
+  const functions = Object.entries(imports).map(([name, members]) => [name, Object.fromEntries(Object.entries(members).map(watched))]);
+  const made = new Instance(module, Object.fromEntries(functions)).exports;
+  exports = made;
+  state.instances += 1;
+  const named = Object.entries(made).map(([name, member]) => [name, typeof member === "function" ? entry(name, member) : member]);
+  return { exports: Object.fromEntries(named) };
+};
+
+function watched([name, member]) {
+  if (typeof member !== "function") return [name, member];
+  const call = (...values) => {
+    if (armed) trap();
+    return member(...values);
+  };
+  return [name, call];
+}
+
+function entry(name, member) {
+  return (...values) => {
+    if (state.trap !== name) return member(...values);
+    state.trap = undefined;
+    armed = true;
+    try {
+      const result = member(...values);
+      // it asked for nothing
+      if (armed) trap();
+      return result;
+    } finally {
+      armed = false;
+    }
+  };
+}
+
+/** What a panic comes to: the instance aborts, for want of memory. */
+function trap() {
+  armed = false;
+  exports.__wbindgen_malloc(0xffff_ffff, 1);
+}
+
+/** A KV namespace whose reads are seen. */
+export function seen(namespace) {
+  const read = (key, ...options) => {
+    state.reads.push(key);
+    return namespace.get(key, ...options);
+  };
+  return new Proxy(namespace, {
+    get: (_, name) => (name === "get" ? read : typeof namespace[name] === "function" ? namespace[name].bind(namespace) : namespace[name]),
+  });
+}
