@@ -8,5 +8,9 @@
 
 #![forbid(unsafe_code)]
 
+mod access_log;
+mod child;
+pub mod cloudflare;
 pub mod native;
+mod origins;
 pub mod skips;

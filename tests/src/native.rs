@@ -5,24 +5,17 @@
 mod process;
 mod tls;
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::time::Duration;
 
-use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
 use self::process::{Process, Started};
 use self::tls::Certificate;
+use crate::child::HANGS;
+use crate::origins::Origins;
 use portico::case::http1;
-use portico::case::origin::{Inbox, Origin, Part, lock};
-use portico::case::subject::{Answer, Refusal, Session, Subject, decision, targets};
+use portico::case::subject::{Answer, Refusal, Session, Subject};
 use portico::case::{Case, Need, Peer, Send};
-use portico_core::decision::Decision;
-
-/// Nothing takes this long. A net under a gateway that hangs; what passes never waits for it.
-const HANGS: Duration = Duration::from_secs(60);
 
 /// The native server.
 #[derive(Debug)]
@@ -40,8 +33,7 @@ impl Default for Native {
 struct Running {
     // in the order in which they have to end
     process: Process,
-    _origins: Vec<Origin>,
-    inbox: Inbox,
+    origins: Origins,
     peer: Peer,
     certificate: Option<Certificate>,
 }
@@ -55,6 +47,8 @@ impl Subject for Native {
         match need {
             Need::Clock => Some("a real clock cannot be moved".to_owned()),
             Need::Peer => Some("all clients are on loopback".to_owned()),
+            Need::Client => Some("the native server knows nothing of a client but its address".to_owned()),
+            Need::Binding => Some("the native server has no bindings".to_owned()),
             Need::Store => Some("the store is inside the process and does not fail".to_owned()),
             Need::Ipv6 if !self.ipv6 => Some("this machine has no IPv6".to_owned()),
             Need::Ipv6 | Need::Tls | Need::Keys => None,
@@ -62,68 +56,45 @@ impl Subject for Native {
     }
 
     fn start(&self, case: &Case) -> Result<Box<dyn Session>, String> {
-        let inbox = Inbox::default();
-        let mut config = case.config.clone();
-        let mut origins = Vec::new();
-        let mut scripts = BTreeMap::new();
-        for (upstream, index, authority) in targets(&case.config)? {
-            let script =
-                Arc::clone(scripts.entry(upstream.clone()).or_insert_with(|| Arc::new(case.script(&upstream))));
-            let part = Part { upstream: upstream.clone(), authority, script };
-            let origin = Origin::start(part, Arc::clone(&inbox))
-                .map_err(|error| format!("no origin could be started: {error}"))?;
-            redirect(&mut config, &upstream, index, origin.address());
-            origins.push(origin);
-        }
+        let origins = Origins::start(case)?;
         let certificate = case.peer.secure.then(Certificate::new).transpose()?;
         let listen: IpAddr = match case.peer.address {
             IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
         };
-        match Process::start(&config, &case.secrets, listen, certificate.as_ref())? {
+        match Process::start(&origins.config, case, listen, certificate.as_ref())? {
             Started::Serving(process) => {
-                Ok(Box::new(Running { process, _origins: origins, inbox, peer: case.peer, certificate }))
+                Ok(Box::new(Running { process, origins, peer: case.peer.clone(), certificate }))
             }
             Started::Ended(said) => Err(format!("`portico serve` ended and said:\n{said}")),
         }
     }
 
     fn refuse(&self, case: &Case) -> Result<Refusal, String> {
-        match Process::start(&case.config, &case.secrets, Ipv4Addr::LOCALHOST.into(), None)? {
+        match Process::start(&case.config, case, Ipv4Addr::LOCALHOST.into(), None)? {
             Started::Serving(_) => Ok(Refusal::Taken),
             Started::Ended(said) => Ok(Refusal::Text(said)),
         }
     }
 }
 
-/// Puts the address of an origin in place of a target's, and leaves the target's path.
-fn redirect(config: &mut Value, upstream: &str, index: usize, address: SocketAddr) {
-    let url = config
-        .get_mut("upstreams")
-        .and_then(|upstreams| upstreams.get_mut(upstream)?.get_mut("targets")?.get_mut(index)?.get_mut("url"));
-    if let Some(url) = url {
-        let parsed = url.as_str().and_then(|text| text.parse::<http::Uri>().ok()).unwrap_or_default();
-        *url = Value::String(format!("http://{address}{}", parsed.path()));
-    }
-}
-
 impl Session for Running {
     fn exchange(&mut self, send: &Send) -> Result<Answer, String> {
-        lock(&self.inbox).clear();
+        drop(self.origins.received());
         let (status, message) = self.converse(send).map_err(|error| format!("no response: {error}"))?;
         let id = message.values("x-request-id").next().map(str::to_owned);
         let (route, decisions) = match id {
-            Some(id) => self.told(&id)?,
+            Some(id) => self.process.access.told(&id)?,
             None => (None, None),
         };
-        let upstream = std::mem::take(&mut *lock(&self.inbox));
         let http1::Message { headers, body, broke, .. } = message;
-        Ok(Answer { status, headers, body, broke, upstream, route, decisions })
+        Ok(Answer { status, headers, body, broke, upstream: self.origins.received(), route, decisions })
+    }
+
+    fn set_value(&mut self, key: &str, value: Option<&str>) -> Result<(), String> {
+        self.process.set_value(key, value).map_err(|error| format!("{key}: {error}"))
     }
 }
-
-/// What the access log tells of a request: its route, and what was decided.
-type Told = (Option<String>, Option<Vec<Decision>>);
 
 impl Running {
     fn converse(&self, send: &Send) -> std::io::Result<(u16, http1::Message)> {
@@ -138,26 +109,6 @@ impl Running {
         match &self.certificate {
             Some(certificate) => http1::exchange(certificate.connect(stream)?, send),
             None => http1::exchange(stream, send),
-        }
-    }
-
-    /// What the access log tells of the request with this id.
-    fn told(&self, id: &str) -> Result<Told, String> {
-        loop {
-            let line = self.process.access.recv_timeout(HANGS);
-            let line = line.map_err(|_| format!("the access log never told of request {id}"))?;
-            let line: Value = serde_json::from_str(&line).map_err(|error| format!("access log: {error} in {line}"))?;
-            if line.get("request_id").and_then(Value::as_str) != Some(id) {
-                continue;
-            }
-            let list = line.get("decisions").and_then(Value::as_array).ok_or("the access log has no decisions")?;
-            let decided = |told: &Value| {
-                let text = |name: &str| told.get(name).and_then(Value::as_str).unwrap_or_default();
-                decision(text("policy"), text("outcome"), text("reason"), text("detail"))
-                    .ok_or_else(|| format!("the access log has a decision that nobody knows: {told}"))
-            };
-            let route = line.get("route").and_then(Value::as_str).map(str::to_owned);
-            return Ok((route, Some(list.iter().map(decided).collect::<Result<_, _>>()?)));
         }
     }
 }

@@ -1,26 +1,24 @@
 //! One `portico serve`.
 
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::process::{Command, Stdio};
 
+use portico::case::Case;
 use serde_json::Value;
 
-use super::HANGS;
 use super::tls::Certificate;
+use crate::access_log::AccessLog;
+use crate::child::{self, Directory, HANGS, lines};
 
 /// A process that serves. It ends when it is dropped.
 pub(super) struct Process {
-    child: Child,
-    _directory: Directory,
+    _child: child::Running,
+    directory: Directory,
     /// Where it listens.
     pub(super) address: SocketAddr,
-    /// The lines of its access log.
-    pub(super) access: Receiver<String>,
+    /// What it tells of requests.
+    pub(super) access: AccessLog,
 }
 
 /// What came of a start.
@@ -35,29 +33,35 @@ impl Process {
     /// Starts one, and waits until it listens or has ended.
     pub(super) fn start(
         config: &Value,
-        secrets: &BTreeMap<String, String>,
+        case: &Case,
         listen: IpAddr,
         certificate: Option<&Certificate>,
     ) -> Result<Started, String> {
-        let trouble = |error: std::io::Error| format!("portico could not be started: {error}");
+        let trouble = |error: io::Error| format!("portico could not be started: {error}");
         let directory = Directory::new().map_err(trouble)?;
         let file = directory.write("gateway.json", &config.to_string()).map_err(trouble)?;
-        let mut command = Command::new(binary()?);
+        for (key, value) in &case.values {
+            store(&directory, key, value).map_err(trouble)?;
+        }
+        let values = directory.path(VALUES);
+        std::fs::create_dir_all(&values).map_err(trouble)?;
+        let mut command = Command::new(child::portico()?);
         command.arg("serve").arg("--config").arg(file).arg("--workers").arg("1");
-        command.arg("--listen").arg(SocketAddr::new(listen, 0).to_string());
+        command.arg("--listen").arg(SocketAddr::new(listen, 0).to_string()).arg("--values").arg(values);
         if let Some(certificate) = certificate {
             let chain = directory.write("chain.pem", &certificate.chain).map_err(trouble)?;
             let key = directory.write("key.pem", &certificate.key).map_err(trouble)?;
             command.arg("--tls-cert").arg(chain).arg("--tls-key").arg(key);
         }
         // no upstream here is https, and reading the system's certificates takes longer than all the rest
-        command.env_clear().envs(secrets).env("SSL_CERT_FILE", "/dev/null");
+        command.env_clear().envs(&case.secrets).env("SSL_CERT_FILE", "/dev/null");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(trouble)?;
         let (access, messages) = (lines(child.stdout.take()), lines(child.stderr.take()));
         // from here on it is ended by being dropped, whatever happens
         let unknown = SocketAddr::new(listen, 0);
-        let mut process = Self { child, _directory: directory, address: unknown, access };
+        let (child, access) = (child::Running(child), AccessLog(access));
+        let mut process = Self { _child: child, directory, address: unknown, access };
         let mut said = String::new();
         loop {
             let line = match messages.recv_timeout(HANGS) {
@@ -77,12 +81,28 @@ impl Process {
     }
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        // fails only when it has ended already
-        drop(self.child.kill());
-        drop(self.child.wait());
+impl Process {
+    /// Puts a value into its store, or takes it away.
+    pub(super) fn set_value(&self, key: &str, value: Option<&str>) -> io::Result<()> {
+        match value {
+            Some(value) => store(&self.directory, key, value),
+            None => match std::fs::remove_file(self.directory.path(VALUES).join(key)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                removed => removed,
+            },
+        }
     }
+}
+
+/// The directory of the store, in the process's own.
+const VALUES: &str = "values";
+
+/// Writes a value beside its place and moves it there, as the server may read it any moment.
+fn store(directory: &Directory, key: &str, value: &str) -> io::Result<()> {
+    let path = directory.path(VALUES).join(key);
+    std::fs::create_dir_all(path.parent().unwrap_or(&path))?;
+    let beside = directory.write("value", value)?;
+    std::fs::rename(beside, path)
 }
 
 /// The address in `listening on http://127.0.0.1:4711`.
@@ -90,57 +110,4 @@ fn listening(line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once("listening on ")?;
     let (_, rest) = rest.split_once("://")?;
     rest.split(['"', ' ']).next()?.parse().ok()
-}
-
-/// The lines of a stream, read as they come so that nobody who writes them ever waits.
-fn lines(stream: Option<impl Read + Send + 'static>) -> Receiver<String> {
-    let (sender, receiver): (Sender<String>, _) = channel();
-    if let Some(stream) = stream {
-        std::thread::spawn(move || {
-            for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                // nobody wants them any more; they are read all the same
-                drop(sender.send(line));
-            }
-        });
-    }
-    receiver
-}
-
-/// The binary, which Cargo puts beside the directory of the tests.
-fn binary() -> Result<PathBuf, String> {
-    let test = std::env::current_exe().map_err(|error| error.to_string())?;
-    let directory = test.ancestors().nth(2).unwrap_or(Path::new("."));
-    let binary = directory.join(format!("portico{}", std::env::consts::EXE_SUFFIX));
-    if binary.is_file() {
-        return Ok(binary);
-    }
-    Err(format!(
-        "there is no {}: run `cargo test --workspace`, or `cargo build -p portico` before the tests of this package",
-        binary.display()
-    ))
-}
-
-/// A directory of its own. It is removed when it is dropped.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> std::io::Result<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("portico-conformance-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path)?;
-        Ok(Self(path))
-    }
-
-    fn write(&self, name: &str, text: &str) -> std::io::Result<PathBuf> {
-        let path = self.0.join(name);
-        std::fs::write(&path, text)?;
-        Ok(path)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
-    }
 }

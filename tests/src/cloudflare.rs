@@ -1,0 +1,103 @@
+//! The third subject: the Worker that `wrangler.toml` deploys, on workerd, the runtime of Cloudflare Workers, between a client
+//! that plays Cloudflare's edge and real origins.
+//!
+//! `scripts/build-cloudflare` builds it; the cases share that one build, each with a bundle of its own. Each case has a
+//! process of its own, so that its stores are fresh: a start takes a tenth of a second. What workerd leaves to others is by
+//! its own means: rate limits are Durable Objects on its SQLite storage, and the KV namespace is a service beside the Worker
+//! (`cloudflare/values.js`).
+
+mod capnp;
+mod edge;
+mod joined;
+mod wrangler;
+mod workerd;
+
+use std::net::{SocketAddr, TcpStream};
+
+use self::joined::Joined;
+use self::workerd::Workerd;
+use crate::child::HANGS;
+use crate::origins::Origins;
+use portico::case::http1;
+use portico::case::subject::{Answer, Refusal, Session, Subject};
+use portico::case::{Case, Need, Payload, Peer, Send};
+
+/// The Worker.
+#[derive(Debug)]
+pub struct Cloudflare;
+
+struct Running {
+    // in the order in which they have to end
+    workerd: Workerd,
+    origins: Origins,
+    peer: Peer,
+    joined: Joined,
+}
+
+impl Subject for Cloudflare {
+    fn name(&self) -> &'static str {
+        "cloudflare"
+    }
+
+    fn lacks(&self, _: &Case, need: Need) -> Option<String> {
+        match need {
+            Need::Clock => Some("a real clock cannot be moved".to_owned()),
+            Need::Store => Some("Durable Objects and KV do not fail on demand".to_owned()),
+            // the edge says who the client is, and encrypts; the configuration is the case's
+            Need::Peer | Need::Client | Need::Ipv6 | Need::Tls | Need::Keys | Need::Binding => None,
+        }
+    }
+
+    fn start(&self, case: &Case) -> Result<Box<dyn Session>, String> {
+        let origins = Origins::start(case)?;
+        let workerd = Workerd::start(case, &origins)?;
+        Ok(Box::new(Running { workerd, origins, peer: case.peer.clone(), joined: Joined::of(case) }))
+    }
+
+    fn refuse(&self, case: &Case) -> Result<Refusal, String> {
+        // a Worker gets a bundle, and what is wrong makes none
+        workerd::refuse(&case.config)
+    }
+}
+
+impl Session for Running {
+    fn exchange(&mut self, send: &Send) -> Result<Answer, String> {
+        drop(self.origins.received());
+        let passed = edge::pass(send, &self.peer);
+        let (status, message) =
+            exchange(self.workerd.clients, &passed).map_err(|error| format!("no response: {error}"))?;
+        let id = message.values("x-request-id").next().map(str::to_owned);
+        let (route, decisions) = match id {
+            Some(id) => self.workerd.access.told(&id)?,
+            None => (None, None),
+        };
+        let http1::Message { mut headers, body, broke, .. } = message;
+        let mut upstream = self.origins.received();
+        let received = upstream.values_mut().flatten().map(|received| &mut received.headers);
+        received.chain([&mut headers]).for_each(|headers| self.joined.split(headers));
+        Ok(Answer { status, headers, body, broke, upstream, route, decisions })
+    }
+
+    fn set_value(&mut self, key: &str, value: Option<&str>) -> Result<(), String> {
+        let host = ("Host".to_owned(), "values".to_owned());
+        let (method, body) = match value {
+            Some(value) => ("PUT", Payload::Sized(value.as_bytes().to_vec())),
+            None => ("DELETE", Payload::None),
+        };
+        let length = ("Content-Length".to_owned(), body.bytes().len().to_string());
+        let send = Send { method: method.to_owned(), target: format!("/{key}"), headers: vec![host, length], body };
+        match exchange(self.workerd.values, &send) {
+            Ok((200, _)) => Ok(()),
+            Ok((status, _)) => Err(format!("{key}: the key-value store answers {status}")),
+            Err(error) => Err(format!("{key}: {error}")),
+        }
+    }
+}
+
+fn exchange(address: SocketAddr, send: &Send) -> std::io::Result<(u16, http1::Message)> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(HANGS))?;
+    stream.set_write_timeout(Some(HANGS))?;
+    http1::exchange(stream, send)
+}
