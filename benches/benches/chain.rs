@@ -47,6 +47,14 @@ impl Platform for Bench {
         Ok(self.limits.take(key, quota, self.now(), cost))
     }
 
+    async fn read(&self, _: &str) -> Result<Option<Bytes>, StoreError> {
+        Err(StoreError)
+    }
+
+    async fn write(&self, _: &str, _: Bytes, _: Duration) -> Result<(), StoreError> {
+        Err(StoreError)
+    }
+
     fn secret(&self, _: &str) -> Option<String> {
         Some(SECRET.to_owned())
     }
@@ -113,7 +121,7 @@ fn chain(criterion: &mut Criterion) {
     ];
     let token = format!("Bearer {}", token());
     let platform = Bench { limits: MemoryStore::new(100_000, 1) };
-    let peer = Peer { address: [192, 0, 2, 1].into(), secure: true };
+    let peer = Peer::new([192, 0, 2, 1].into(), true);
     let mut group = criterion.benchmark_group("chain");
     for (name, policies) in chains {
         let gateway = gateway(&policies);

@@ -1,4 +1,6 @@
-//! What is left to do once the response is on its way: the access log's record, for now.
+//! What is left to do once the response is on its way: the access log's record, and what nobody had to wait for.
+
+mod line;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,7 +11,9 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use crate::config::Hash;
 use crate::context::{Context, Principal, RequestId, Trace};
 use crate::decision::{Decision, Outcome, Policy, Reason};
-use crate::platform::{Peer, Platform, Timestamp};
+use crate::peer::{Country, Peer};
+use crate::platform::{Platform, Timestamp};
+use crate::policy::identity::Errand;
 
 /// What the platform does after the response, in its own way (`wait_until`, a task, an await).
 #[derive(Debug)]
@@ -17,6 +21,31 @@ use crate::platform::{Peer, Platform, Timestamp};
 pub struct After {
     /// What happened, for the access log.
     pub record: Record,
+    /// What nobody had to wait for.
+    pub follow_up: FollowUp,
+}
+
+/// What could wait until the response was on its way: key sets that are to be fetched anew, copies of them to be stored. Nearly
+/// always nothing.
+#[derive(Debug, Default)]
+pub struct FollowUp(Vec<Errand>);
+
+impl FollowUp {
+    pub(crate) fn new(errands: Vec<Errand>) -> Self {
+        Self(errands)
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Does it. What goes wrong shows with the next request that it concerns.
+    pub async fn run<P: Platform>(&self, platform: &P) {
+        for errand in &self.0 {
+            errand.run(platform).await;
+        }
+    }
 }
 
 /// What a platform keeps of a request while core decides it, for [`Record::abandoned`]. Made without copying.
@@ -56,6 +85,10 @@ pub struct Record {
     pub peer: IpAddr,
     /// The client's address: the peer's, or what trusted proxies said.
     pub client: IpAddr,
+    /// The client's country, if the platform knows it.
+    pub country: Option<Country>,
+    /// The number of the client's autonomous system, if the platform knows it.
+    pub asn: Option<u32>,
     /// The method.
     pub method: Method,
     /// The request target as it came.
@@ -91,6 +124,8 @@ impl Record {
             trace: Trace::new(&HeaderMap::new(), platform.random(), platform.random()),
             peer: peer.address.to_canonical(),
             client: peer.address.to_canonical(),
+            country: peer.country,
+            asn: peer.asn,
             method: request.method,
             uri: request.uri,
             canonical: None,
@@ -111,6 +146,8 @@ impl Record {
             trace: context.trace,
             peer: context.peer,
             client: context.client,
+            country: context.country,
+            asn: context.asn,
             route: context.route.map(|route| Arc::clone(&route.name)),
             upstream: context.upstream.map(Arc::clone),
             id: context.id,

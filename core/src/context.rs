@@ -15,8 +15,10 @@ use crate::error::Refusal;
 use crate::gateway::Route;
 use crate::jwt;
 use crate::net::Net;
-use crate::platform::{Peer, Platform, Timestamp};
+use crate::peer::{Certificate, Country, Peer};
+use crate::platform::{Platform, Timestamp};
 use crate::policy::cors;
+use crate::policy::identity::Errand;
 use crate::policy::rate_limit;
 use crate::route;
 use crate::template::{Values, Variable};
@@ -74,6 +76,13 @@ pub struct Context<'g> {
     pub peer: IpAddr,
     /// The client's address: the peer's, or what trusted proxies said.
     pub client: IpAddr,
+    /// The client's country, if the platform knows it. The platform knows about the peer, so nothing is known of a client for
+    /// whom a trusted proxy speaks; the same holds for the next two.
+    pub country: Option<Country>,
+    /// The number of the client's autonomous system.
+    pub asn: Option<u32>,
+    /// The TLS client certificate that the platform verified.
+    pub certificate: Option<Arc<Certificate>>,
     /// Whether the client's connection was encrypted.
     pub secure: bool,
     /// The method.
@@ -107,6 +116,8 @@ pub struct Context<'g> {
     pub upstream: Option<&'g Arc<str>>,
     /// What was decided so far.
     pub decisions: Vec<Decision>,
+    /// What is to be done after the response.
+    pub(crate) errands: Vec<Errand>,
 }
 
 impl<'g> Context<'g> {
@@ -119,12 +130,19 @@ impl<'g> Context<'g> {
             .flatten()
             .unwrap_or_else(|| RequestId::new(random));
         let forwarded_proto = only(&head.headers, &X_FORWARDED_PROTO).filter(|_| trusted);
+        let address = peer.address.to_canonical();
+        let client = client_address(address, trusted, trusted_proxies, &head.headers).to_canonical();
+        // of another client than the peer, the platform knows nothing
+        let known = Some(peer).filter(|_| client == address);
         Self {
             received: platform.now(),
             trace: Trace::new(&head.headers, random, platform.random()),
             trusted,
-            peer: peer.address.to_canonical(),
-            client: client_address(peer.address, trusted, trusted_proxies, &head.headers).to_canonical(),
+            peer: address,
+            client,
+            country: known.and_then(|peer| peer.country),
+            asn: known.and_then(|peer| peer.asn),
+            certificate: known.and_then(|peer| peer.certificate.clone()),
             secure: forwarded_proto.map_or(peer.secure, |proto| proto.as_bytes().eq_ignore_ascii_case(b"https")),
             id,
             authority: match head.uri.authority() {
@@ -145,6 +163,7 @@ impl<'g> Context<'g> {
             rate: None,
             upstream: None,
             decisions: Vec::with_capacity(8),
+            errands: Vec::new(),
         }
     }
 
@@ -360,6 +379,9 @@ impl<P: Platform> Values for RequestValues<'_, P> {
             Variable::Host => route::host_name(context.host()?),
             Variable::Method => Some(Cow::Borrowed(context.method.as_str())),
             Variable::Ip => Some(Cow::Owned(context.client.to_string())),
+            Variable::Country => context.country.map(|country| Cow::Borrowed(country.as_str())),
+            Variable::Asn => context.asn.map(|number| Cow::Owned(number.to_string())),
+            Variable::Certificate(field) => context.certificate.as_ref().map(|certificate| certificate.field(*field)),
             Variable::RequestId => Some(Cow::Borrowed(context.id.as_str())),
             Variable::Uuid => Some(Cow::Owned(RequestId::new(self.platform.random()).as_str().to_owned())),
             Variable::Secret(name) => self.platform.secret(name).map(Cow::Owned),

@@ -171,6 +171,7 @@ reasons! {
     BodyWithinLimit "body_within_limit" Nobody 200 "The body's declared length is within the limit, or none was declared.",
     WithinRateLimit "within_rate_limit" Nobody 200 "The rate limit has room.",
     KeyValid "key_valid" Nobody 200 "The API key is known.",
+    CertificateValid "certificate_valid" Nobody 200 "The client certificate is known.",
     TokenValid "token_valid" Nobody 200 "The token is valid.",
     Anonymous "anonymous" Nobody 200 "No credentials were presented and the route does not insist on them.",
     Transformed "transformed" Nobody 200 "The message was rewritten.",
@@ -191,6 +192,8 @@ reasons! {
     CredentialsMissing "credentials_missing" Client 401 "Credentials are required.",
     CredentialsAmbiguous "credentials_ambiguous" Client 400 "The credentials are given more than once.",
     KeyUnknown "key_unknown" Client 401 "The API key is not known.",
+    CertificateUnknown "certificate_unknown" Client 401 "The client certificate is not known.",
+    KeyExpired "key_expired" Client 401 "The API key has expired.",
     TokenMalformed "token_malformed" Client 401 "The token is malformed.",
     TokenTooLarge "token_too_large" Client 401 "The token is too large.",
     TokenAlgorithm "token_algorithm" Client 401 "The token's algorithm is not accepted.",
@@ -217,6 +220,8 @@ reasons! {
     ResponseUnreadable "response_unreadable" Upstream 502 "The upstream's response cannot be read, so that it cannot be edited.",
 
     SecretMissing "secret_missing" Operator 500 "The gateway is not set up completely.",
+    KeysUnavailable "keys_unavailable" Operator 503 "The keys that tokens are checked with cannot be had.",
+    KeyRecordMalformed "key_record_malformed" Operator 500 "The record of the API key cannot be read.",
     StoreUnavailable "store_unavailable" Operator 503 "A store that this route needs is unavailable.",
     InternalError "internal_error" Us 500 "Something went wrong inside the gateway.",
 }

@@ -11,6 +11,7 @@ use crate::after::Record;
 use crate::config::Pointer;
 use crate::decision::{Decision, Outcome, Policy, Reason};
 use crate::gateway::{Gateway, Route};
+use crate::peer::Country;
 use crate::policy::Policies;
 use crate::policy::rate_limit::RateLimit;
 use crate::policy::security_headers::SecurityHeaders;
@@ -58,6 +59,12 @@ pub struct Facts<'a> {
     pub client: String,
     /// Who says so: `peer`, or `x-forwarded-for` when trusted proxies do.
     pub client_from: &'static str,
+    /// Its country, if the platform knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<&'static str>,
+    /// The number of its autonomous system, if the platform knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asn: Option<u32>,
 }
 
 /// Who called.
@@ -195,6 +202,8 @@ impl<'a> Facts<'a> {
             canonical_path: record.canonical.as_deref(),
             client: record.client.to_string(),
             client_from: if record.client == record.peer { "peer" } else { "x-forwarded-for" },
+            country: record.country.map(Country::as_str),
+            asn: record.asn,
         }
     }
 }

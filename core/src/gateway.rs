@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 
-use crate::after::{After, Record};
+use crate::after::{After, FollowUp, Record};
 use crate::answer::{Redirect, Respond};
 use crate::body::Body;
 use crate::config::place::{self, Places};
@@ -21,7 +21,8 @@ use crate::error::Refusal;
 use crate::explain::Explanation;
 use crate::forward::{self, Upstream, forwarded, hop_by_hop};
 use crate::net::Net;
-use crate::platform::{Peer, Platform};
+use crate::peer::Peer;
+use crate::platform::Platform;
 use crate::policy::transform::{ResponseTransform, Target};
 use crate::policy::{Policies, cors};
 use crate::route::{self, Found, Lookup, Router};
@@ -102,7 +103,8 @@ impl Gateway {
         without_needless_body(&context.method, &mut response);
         self.finish(&mut context, response.headers_mut());
         let traced = signed && !is_health(&context);
-        let after = After { record: Record::new(context, response.status(), self.hash) };
+        let follow_up = FollowUp::new(std::mem::take(&mut context.errands));
+        let after = After { record: Record::new(context, response.status(), self.hash), follow_up };
         if traced {
             debug::show(&mut response, &Explanation::new(self, &after.record));
         }

@@ -14,7 +14,7 @@
 //!             │                                                                                 │          │
 //!  response ◀ │ 15 CORS, RateLimit, security and id headers   13 transform  ◀──────────────────────────────┘
 //!             └─────────────────────────────────────────────────────────────────────────────────┘
-//!  16 After: the access log's record
+//!  16 After: the access log's record, keys fetched anew
 //! ```
 //!
 //! 9, 10 and 14 are kept for validation and the cache, which are not there yet.
@@ -74,19 +74,22 @@ mod gateway;
 pub mod jwt;
 pub mod limit;
 mod net;
+mod peer;
 mod platform;
 pub mod policy;
 pub mod route;
 pub mod sim;
 pub mod template;
+pub mod time;
 
-pub use after::{After, Record, Seen};
+pub use after::{After, FollowUp, Record, Seen};
 pub use answer::{Redirect, Respond};
 pub use body::Body;
 pub use error::Refusal;
 pub use gateway::{Action, Gateway, HEALTH_PATH, Route};
 pub use net::Net;
-pub use platform::{CollectError, FetchError, Peer, Platform, StoreError, Timestamp};
+pub use peer::{Certificate, Country, Peer};
+pub use platform::{CollectError, FetchError, MAX_KEY, MAX_VALUE, Platform, StoreError, Timestamp};
 
 /// The version of Portico, as on the health route.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -7,7 +7,6 @@
 //! is generic over the platform and never boxes or spawns a future, the compiler works out which one it is.
 
 use std::future::poll_fn;
-use std::net::IpAddr;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -59,6 +58,20 @@ pub trait Platform {
     /// One atomic load-decide-save of the limit named `key`, see [`limit`](crate::limit).
     async fn rate_limit(&self, key: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError>;
 
+    /// What the platform's own key-value store holds under `key`, `None` when it holds nothing.
+    ///
+    /// Keys are words of `A-Z a-z 0-9 . _ -` with `/` between them, at most [`MAX_KEY`] bytes; values have at most
+    /// [`MAX_VALUE`] bytes, and a larger one is as if it could not be read. The store may be
+    /// eventually consistent: what was written a minute ago need not be seen yet. Never on the hot path. A platform without a store fails
+    /// every time: it must not say that nothing is there.
+    async fn read(&self, key: &str) -> Result<Option<Bytes>, StoreError>;
+
+    /// Puts `value` under `key` in that store, over what was there, whole or not at all.
+    ///
+    /// It is of use for `keep`. A store that cannot forget, or not so soon, keeps it longer: a value that ages says itself
+    /// how old it is.
+    async fn write(&self, key: &str, value: Bytes, keep: Duration) -> Result<(), StoreError>;
+
     /// A secret by name, `None` when the platform has none of that name.
     fn secret(&self, name: &str) -> Option<String>;
 
@@ -71,6 +84,12 @@ pub trait Platform {
     }
 }
 
+/// The longest key of [`Platform::read`], in bytes: what Workers KV takes.
+pub const MAX_KEY: usize = 512;
+
+/// The largest value of [`Platform::read`], in bytes: 1 MiB.
+pub const MAX_VALUE: usize = 1 << 20;
+
 /// No configuration makes the gateway hold more of one body: a failed allocation leaves a Wasm instance broken for good.
 pub(crate) const MAX_BUFFERED: u64 = 64 << 20;
 
@@ -82,15 +101,6 @@ pub(crate) async fn within<T>(deadline: impl Future<Output = ()>, future: impl F
         Poll::Pending => deadline.as_mut().poll(task).map(|()| None),
     })
     .await
-}
-
-/// What the platform tells about the connection that a request came in on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peer {
-    /// The address of whoever opened the connection: a client, or a proxy in front of us.
-    pub address: IpAddr,
-    /// Whether the connection was encrypted (`https`), as the platform saw it.
-    pub secure: bool,
 }
 
 /// Microseconds since the Unix epoch.
@@ -121,6 +131,12 @@ impl Timestamp {
         self.0 / 1_000_000
     }
 
+    /// Whether this is in the span of this length that began at `start`. Not before: when `start` is in the future, the clock was
+    /// set back.
+    pub fn is_within(self, span: Duration, start: Self) -> bool {
+        start <= self && self.since(start) < span
+    }
+
     /// The time from `earlier` to `self`, zero when the clock went back.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
@@ -147,6 +163,9 @@ pub enum FetchError {
     /// The connection broke after (part of) the request was sent, or the answer was not HTTP.
     #[error("the upstream broke off")]
     Reset,
+    /// The platform has no way to send such a request: Workers sends no body with GET, and not every method.
+    #[error("the platform cannot send the request")]
+    Unsendable,
     /// The request's body grew over the bound given to [`Platform::bounded`].
     #[error("the request body is too large")]
     RequestTooLarge,

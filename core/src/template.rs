@@ -8,6 +8,8 @@
 //! | `claims.NAME` | a claim of the verified token |
 //! | `consumer` | who was authenticated |
 //! | `host`, `method`, `ip` | the request's host, its method, the client's address |
+//! | `client.country`, `client.asn` | the country and the autonomous system of the client's address, where the platform knows them |
+//! | `client.certificate.NAME` | of the TLS client certificate that the platform verified: `subject`, `issuer`, `serial`, `sha256` |
 //! | `request.id` | the request's id |
 //! | `uuid` | a new random UUID each time |
 //! | `secret.NAME` | a secret of the platform |
@@ -53,12 +55,31 @@ pub enum Variable {
     Method,
     /// The client's address.
     Ip,
+    /// The client's country.
+    Country,
+    /// The number of the client's autonomous system.
+    Asn,
+    /// Something of the client's certificate.
+    Certificate(CertificateField),
     /// The request's id.
     RequestId,
     /// A new random UUID.
     Uuid,
     /// A secret of the platform.
     Secret(Box<str>),
+}
+
+/// What a template may name of a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CertificateField {
+    /// The distinguished name of its subject.
+    Subject,
+    /// The distinguished name of its issuer.
+    Issuer,
+    /// Its serial number.
+    Serial,
+    /// Its SHA-256, in lower-case hex.
+    Sha256,
 }
 
 /// Where a rendered template will stand, which says how values are escaped.
@@ -100,7 +121,7 @@ pub enum TemplateError {
     Nameless(String),
 }
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 17] = [
     "path.NAME",
     "query.NAME",
     "header.NAME",
@@ -109,6 +130,12 @@ const NAMES: [&str; 11] = [
     "host",
     "method",
     "ip",
+    "client.country",
+    "client.asn",
+    "client.certificate.subject",
+    "client.certificate.issuer",
+    "client.certificate.serial",
+    "client.certificate.sha256",
     "request.id",
     "uuid",
     "secret.NAME",
@@ -215,6 +242,17 @@ impl Variable {
             "claims" => Self::Claim(rest.into()),
             "secret" => Self::Secret(rest.into()),
             "request" if rest == "id" => return Ok(Self::RequestId),
+            "client" => {
+                return match rest {
+                    "country" => Ok(Self::Country),
+                    "asn" => Ok(Self::Asn),
+                    "certificate.subject" => Ok(Self::Certificate(CertificateField::Subject)),
+                    "certificate.issuer" => Ok(Self::Certificate(CertificateField::Issuer)),
+                    "certificate.serial" => Ok(Self::Certificate(CertificateField::Serial)),
+                    "certificate.sha256" => Ok(Self::Certificate(CertificateField::Sha256)),
+                    _ => Err(unknown()),
+                };
+            }
             _ => return Err(unknown()),
         };
         if rest.is_empty() { Err(TemplateError::Nameless(name.to_owned())) } else { Ok(variable) }
@@ -248,6 +286,12 @@ impl Variable {
             Self::Host => "host".to_owned(),
             Self::Method => "method".to_owned(),
             Self::Ip => "ip".to_owned(),
+            Self::Country => "client.country".to_owned(),
+            Self::Asn => "client.asn".to_owned(),
+            Self::Certificate(CertificateField::Subject) => "client.certificate.subject".to_owned(),
+            Self::Certificate(CertificateField::Issuer) => "client.certificate.issuer".to_owned(),
+            Self::Certificate(CertificateField::Serial) => "client.certificate.serial".to_owned(),
+            Self::Certificate(CertificateField::Sha256) => "client.certificate.sha256".to_owned(),
             Self::RequestId => "request.id".to_owned(),
             Self::Uuid => "uuid".to_owned(),
             Self::Secret(name) => format!("secret.{name}"),
@@ -259,10 +303,11 @@ fn help(name: &str) -> String {
     let (kind, rest) = name.split_once('.').unwrap_or((name, "NAME"));
     let near = |known: &&&str| {
         let known_kind = known.split('.').next().unwrap_or(known);
-        strsim::osa_distance(kind, known_kind)
+        // of several names of one kind the whole counts
+        (strsim::osa_distance(kind, known_kind), strsim::osa_distance(name, known))
     };
     match NAMES.iter().min_by_key(near) {
-        Some(known) if near(&known) <= 2 => format!("did you mean `{}`?", known.replace("NAME", rest)),
+        Some(known) if near(&known).0 <= 2 => format!("did you mean `{}`?", known.replace("NAME", rest)),
         _ => format!("known names: {}", NAMES.join(", ")),
     }
 }
@@ -307,6 +352,15 @@ mod tests {
     }
 
     #[test]
+    fn names_are_written_as_they_are_read() {
+        for name in NAMES {
+            let name = name.replace("NAME", "x");
+            let template = Template::parse(&format!("${{{name}}}")).unwrap();
+            assert_eq!(template.variables().map(Variable::name).collect::<Vec<_>>(), [name]);
+        }
+    }
+
+    #[test]
     fn dollars_are_literal_unless_they_open() {
         assert_eq!(render("$5 $${x} }", Place::Text), Ok("$5 ${x} }".into()));
         assert_eq!(Template::parse("").unwrap().as_literal(), Some(""));
@@ -320,6 +374,8 @@ mod tests {
         };
         assert_eq!(help("${claim.sub}"), "did you mean `claims.sub`?");
         assert_eq!(help("${consumr}"), "did you mean `consumer`?");
+        assert_eq!(help("${client.as}"), "did you mean `client.asn`?");
+        assert_eq!(help("${client.certificate.sha1}"), "did you mean `client.certificate.sha256`?");
         assert!(help("${nonsense.x}").starts_with("known names: path.NAME"));
         assert_eq!(Template::parse("${query.}"), Err(TemplateError::Nameless("query.".into())));
         assert_eq!(Template::parse("${header.}"), Err(TemplateError::Nameless("header.".into())));

@@ -1,16 +1,16 @@
 //! Points in time as text.
 
-use portico_core::Timestamp;
+use crate::platform::Timestamp;
 
 /// RFC 3339 in UTC, to the millisecond: `2026-03-01T12:03:44.125Z`.
-pub(crate) fn rfc3339(time: Timestamp) -> String {
+pub fn rfc3339(time: Timestamp) -> String {
     let seconds = time.as_secs();
     let (year, month, day) = date(seconds / 86_400);
     format!("{year:04}-{month:02}-{day:02}T{}.{:03}Z", clock(time), time.as_micros() / 1_000 % 1_000)
 }
 
 /// The time of day in UTC: `12:03:44`.
-pub(super) fn clock(time: Timestamp) -> String {
+pub fn clock(time: Timestamp) -> String {
     let second = time.as_secs() % 86_400;
     format!("{:02}:{:02}:{:02}", second / 3_600, second / 60 % 60, second % 60)
 }

@@ -75,7 +75,7 @@ fn serve(method: &Method, uri: &Uri, fields: &HeaderMap, peer: IpAddr) {
     *request.method_mut() = method.clone();
     *request.uri_mut() = uri.clone();
     *request.headers_mut() = fields.clone();
-    let (response, after) = block_on(GATEWAY.handle(&sim, &Peer { address: peer, secure: false }, request));
+    let (response, after) = block_on(GATEWAY.handle(&sim, &Peer::new(peer, false), request));
 
     let trusted = peer.to_string().starts_with("10.");
     let record = after.record;

@@ -12,7 +12,7 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use portico_core::context::X_REQUEST_ID;
 use portico_core::decision::{Policy, Reason};
-use portico_core::{After, Body, Peer, Platform as _, Record, Refusal, Seen, config};
+use portico_core::{After, Body, FollowUp, Peer, Platform as _, Record, Refusal, Seen, config};
 
 use crate::body::{BodyError, NativeBody, Payload, received};
 use crate::drain::Watcher;
@@ -53,8 +53,13 @@ impl<F: Fn(After) + Send + Sync> Exchange<F> {
         let answered = survive(sendable(gateway.handle(&**platform, &self.peer, request))).await;
         pending.seen = None;
         match answered {
-            Some((response, after)) => {
+            Some((response, mut after)) => {
+                let follow_up = std::mem::take(&mut after.follow_up);
                 on_after(after);
+                if !follow_up.is_empty() {
+                    let platform = Arc::clone(platform);
+                    tokio::spawn(sendable(async move { follow_up.run(&*platform).await }));
+                }
                 response
             }
             None => refused(platform, Reason::InternalError),
@@ -74,7 +79,8 @@ impl<F: Fn(After) + Send + Sync> Drop for Pending<'_, F> {
     fn drop(&mut self) {
         if let Some(seen) = self.seen.take() {
             let Service { platform, on_after, .. } = &*self.exchange.service;
-            on_after(After { record: Record::abandoned(&**platform, &self.exchange.peer, seen, self.hash) });
+            let record = Record::abandoned(&**platform, &self.exchange.peer, seen, self.hash);
+            on_after(After { record, follow_up: FollowUp::default() });
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::secrets::Secrets;
 pub(crate) enum Purpose {
     /// `portico dev`, which answers demo upstreams and reads `dev.env`.
     Develop,
-    /// `portico serve`: demo upstreams are errors.
+    /// `portico serve`: demo upstreams are errors, and so is what the native server does not have.
     Serve,
     /// `portico build`: it will run elsewhere, with secrets that are not here.
     Build,
@@ -97,10 +97,13 @@ fn checked(
         Err(findings) => (None, findings),
     };
     demo_targets(&document, purpose, &mut findings);
+    let outline = Outline::read(&document, &mut Findings::new());
+    if let (Some(target), Some(outline)) = (runs_on(purpose, look), &outline) {
+        check::missing_on(target, outline, &mut findings);
+    }
     if purpose != Purpose::Build {
         missing_secrets(&document, secrets, &mut findings);
     }
-    let outline = Outline::read(&document, &mut Findings::new());
     let mut search = Search::Partial;
     if let (Look::Close(target), Some(outline), false) = (look, &outline, findings.has_errors()) {
         check::lint(outline, &document, target, &mut findings);
@@ -113,6 +116,15 @@ fn checked(
     match gateway.filter(|_| !report.has_errors()) {
         Some(gateway) => Ok(Configuration { gateway, document, report, watched }),
         None => Err(Refused { report, watched }),
+    }
+}
+
+/// The platform that it will run on, if that is known.
+fn runs_on(purpose: Purpose, look: Look) -> Option<Target> {
+    match (look, purpose) {
+        (Look::Close(Some(target)), _) => Some(target),
+        (_, Purpose::Serve) => Some(Target::Native),
+        (_, Purpose::Develop | Purpose::Build) => None,
     }
 }
 
@@ -158,7 +170,7 @@ fn refusal(code: Code, message: String, help: &str) -> Report {
 
 /// A demo upstream must be one that exists, and only `portico dev` has them.
 fn demo_targets(document: &Value, purpose: Purpose, findings: &mut Findings) {
-    for (at, name) in demo_targets_of(document) {
+    for (at, name) in targets_of(document, demo::SCHEME) {
         let (message, help) = (
             "demo upstreams are answered by `portico dev` only",
             "write the http:// or https:// URL of the real service",
@@ -176,8 +188,8 @@ fn demo_targets(document: &Value, purpose: Purpose, findings: &mut Findings) {
     }
 }
 
-/// Where in a document demo upstreams are named, and their names.
-pub(crate) fn demo_targets_of(document: &Value) -> Vec<(Pointer, &str)> {
+/// Where in a document upstreams of a scheme are named, and their names.
+pub(crate) fn targets_of<'d>(document: &'d Value, scheme: &str) -> Vec<(Pointer, &'d str)> {
     let root = Pointer::root().child_key("upstreams");
     let mut found = Vec::new();
     for (name, upstream) in document.get("upstreams").and_then(Value::as_object).into_iter().flatten() {
@@ -185,7 +197,7 @@ pub(crate) fn demo_targets_of(document: &Value) -> Vec<(Pointer, &str)> {
         let targets = upstream.get("targets").and_then(Value::as_array);
         for (index, target) in targets.into_iter().flatten().enumerate() {
             let url = target.get("url").and_then(Value::as_str).and_then(|url| url.split_once("://"));
-            if let Some((demo::SCHEME, rest)) = url {
+            if let Some((_, rest)) = url.filter(|(own, _)| *own == scheme) {
                 found.push((at.child_index(index).child_key("url"), rest.split(['/', '?']).next().unwrap_or_default()));
             }
         }

@@ -8,6 +8,8 @@
 //! | `failing` | 500; `?status=503` another status, `?mode=reset` no answer, `?mode=hang` none ever, `?mode=cut` half of one |
 //! | `sse` | server-sent events, one every 500 ms or every `?ms=`, without end or `?count=` of them |
 //!
+//! A target `binding://NAME`, behind which another Worker stands on Cloudflare, is answered like `demo://echo`.
+//!
 //! They need no socket: the platform hands them the request where it would otherwise ask the network. All else, from
 //! core's decisions to the client's connection, is as with any upstream.
 
@@ -21,6 +23,7 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame};
+use portico_core::forward::BINDING;
 use portico_core::route::query_value;
 use portico_core::{Body, FetchError};
 use serde_json::{Map, Value, json};
@@ -42,14 +45,20 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 type Answer = Result<Response<Body<NativeBody>>, FetchError>;
 
-/// Answers a request to `demo://NAME/…` within `timeout`.
+/// Whether targets of this scheme are answered here.
+pub(crate) fn answers(scheme: &str) -> bool {
+    matches!(scheme, SCHEME | BINDING)
+}
+
+/// Answers a request to such a target within `timeout`.
 pub(crate) async fn fetch(request: Request<Body<NativeBody>>, timeout: Duration) -> Answer {
     tokio::time::timeout(timeout, answer(request)).await.unwrap_or(Err(FetchError::Timeout))
 }
 
 async fn answer(request: Request<Body<NativeBody>>) -> Answer {
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    match uri.host() {
+    let name = if uri.scheme_str() == Some(BINDING) { Some("echo") } else { uri.host() };
+    match name {
         Some("echo") => echo(request).await,
         Some("orders") => Ok(orders(&method, &uri)),
         Some("slow") => slow(&uri).await,

@@ -40,5 +40,6 @@ pub mod sign;
 pub mod tls;
 mod upgrade;
 mod upstream;
+pub mod values;
 mod verify;
 mod wire;

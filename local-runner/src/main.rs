@@ -11,6 +11,7 @@ mod log;
 mod reload;
 mod secrets;
 mod signals;
+mod store;
 mod watch;
 
 fn main() -> std::process::ExitCode {

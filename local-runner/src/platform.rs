@@ -16,6 +16,7 @@ use rustls::RootCertStore;
 
 use crate::body::{BodyError, NativeBody};
 use crate::upstream::Upstreams;
+use crate::values::Values;
 use crate::{demo, tls, verify};
 
 /// What a [`NativePlatform`] is made of.
@@ -27,14 +28,22 @@ pub struct Settings {
     pub secrets: BTreeMap<String, String>,
     /// The most rate limit keys held at a time, at about 100 bytes each.
     pub rate_limit_keys: usize,
-    /// Whether targets like `demo://echo` are answered, see [`demo`]. Only `portico dev` does.
+    /// The key-value store, `None` when there is none.
+    pub values: Option<Values>,
+    /// Whether targets like `demo://echo` and `binding://NAME` are answered, see [`demo`]. Only `portico dev` does.
     pub demo: bool,
 }
 
 impl Default for Settings {
-    /// Trusts nobody, knows no secrets, holds 100 000 keys, answers nothing by itself.
+    /// Trusts nobody, knows no secrets, holds 100 000 keys and no values, answers nothing by itself.
     fn default() -> Self {
-        Self { roots: RootCertStore::empty(), secrets: BTreeMap::new(), rate_limit_keys: 100_000, demo: false }
+        Self {
+            roots: RootCertStore::empty(),
+            secrets: BTreeMap::new(),
+            rate_limit_keys: 100_000,
+            values: None,
+            demo: false,
+        }
     }
 }
 
@@ -45,6 +54,7 @@ pub struct NativePlatform {
     upstreams: Upstreams,
     limits: MemoryStore,
     secrets: BTreeMap<String, String>,
+    values: Option<Values>,
     demo: bool,
 }
 
@@ -55,6 +65,7 @@ impl NativePlatform {
             upstreams: Upstreams::new(tls::client(settings.roots)?),
             limits: MemoryStore::new(settings.rate_limit_keys, random()),
             secrets: settings.secrets,
+            values: settings.values,
             demo: settings.demo,
         })
     }
@@ -68,7 +79,7 @@ impl Platform for NativePlatform {
         request: Request<Body<NativeBody>>,
         timeout: Duration,
     ) -> Result<Response<Body<NativeBody>>, FetchError> {
-        if request.uri().scheme_str() == Some(demo::SCHEME) {
+        if request.uri().scheme_str().is_some_and(demo::answers) {
             // boxed: every request's future would be as large as this one otherwise
             return if self.demo { Box::pin(demo::fetch(request, timeout)).await } else { Err(FetchError::Connect) };
         }
@@ -112,6 +123,14 @@ impl Platform for NativePlatform {
 
     async fn rate_limit(&self, key: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
         Ok(self.limits.take(key, quota, self.now(), cost))
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        self.values.as_ref().ok_or(StoreError)?.read(key).await
+    }
+
+    async fn write(&self, key: &str, value: Bytes, _: Duration) -> Result<(), StoreError> {
+        self.values.as_ref().ok_or(StoreError)?.write(key, value).await
     }
 
     fn secret(&self, name: &str) -> Option<String> {

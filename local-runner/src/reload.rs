@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use portico::config::Report;
 use portico::server::Current;
+use portico::values::Values;
 use portico_core::config::Hash;
 
 use crate::configuration::{self, Purpose};
 use crate::secrets::Secrets;
+use crate::store;
 
 /// Everything that it takes to read the configuration again.
 #[derive(Debug)]
@@ -16,6 +18,7 @@ pub(crate) struct Reloader {
     pub(crate) path: PathBuf,
     pub(crate) purpose: Purpose,
     pub(crate) secrets: Secrets,
+    pub(crate) values: Option<Values>,
     /// The gateway that serves. Requests under way keep the one they began with; streams and WebSockets go on.
     pub(crate) current: Current,
 }
@@ -49,7 +52,8 @@ impl Reloader {
     /// Reads the configuration again. Also returns the files and directories that it depends on now.
     pub(crate) fn reload(&self) -> (Reloaded, Vec<PathBuf>) {
         let before = self.current.load().hash();
-        match configuration::read(&self.path, self.purpose, &self.secrets) {
+        let read = configuration::read(&self.path, self.purpose, &self.secrets);
+        match read.and_then(|read| store::provided(read, self.values.as_ref())) {
             Err(refused) => (Reloaded::Refused { kept: before, report: refused.report }, refused.watched),
             Ok(new) if new.gateway.hash() == before => (Reloaded::Unchanged(before), new.watched),
             Ok(new) => {

@@ -118,7 +118,7 @@ async fn connection<F: Fn(After) + Send + Sync + 'static>(
 ) {
     // fails only when the client is gone already, which the next read finds out too
     drop(tcp.set_nodelay(true));
-    let peer = Peer { address: address.ip().to_canonical(), secure: acceptor.is_some() };
+    let peer = Peer::new(address.ip().to_canonical(), acceptor.is_some());
     let within = service.options.head_timeout;
     match acceptor {
         Some(acceptor) => {

@@ -1,6 +1,6 @@
 //! Every case against every subject, each as a test of its own: `offline::cors/preflight/it needs no credentials`.
 //!
-//! `PORTICO_SUBJECT` chooses: `offline`, `native` or `all` (default). Filters work as usual:
+//! `PORTICO_SUBJECT` chooses: `offline`, `native`, `cloudflare` or `all` (default). Filters work as usual:
 //! `cargo test -p portico-tests --test conformance -- cors/`. The run ends with a table: topic × subject.
 
 use std::path::Path;
@@ -13,6 +13,7 @@ use portico::case::run::run;
 use portico::case::subject::Subject;
 use portico::case::tally::{Counts, Tally};
 use portico::case::{self, Case};
+use portico_tests::cloudflare::Cloudflare;
 use portico_tests::native::Native;
 use portico_tests::skips::{self, Settled, Skip, settle};
 
@@ -21,9 +22,10 @@ fn main() -> ExitCode {
     let subjects: Vec<Arc<dyn Subject + Send>> = match std::env::var("PORTICO_SUBJECT").as_deref() {
         Ok("offline") => vec![Arc::new(Offline)],
         Ok("native") => vec![Arc::new(Native::default())],
-        Ok("all") | Err(_) => vec![Arc::new(Offline), Arc::new(Native::default())],
+        Ok("cloudflare") => vec![Arc::new(Cloudflare)],
+        Ok("all") | Err(_) => vec![Arc::new(Offline), Arc::new(Native::default()), Arc::new(Cloudflare)],
         Ok(other) => {
-            eprintln!("PORTICO_SUBJECT={other}: expected offline, native or all");
+            eprintln!("PORTICO_SUBJECT={other}: expected offline, native, cloudflare or all");
             return ExitCode::FAILURE;
         }
     };

@@ -148,6 +148,10 @@ fn what_is_wrong_with_a_file_has_its_place() {
         ),
         ("upstreams: { ap: [] }\nsteps: []", "some/case.yaml:9:14: ", "no upstream `ap`"),
         ("peer: { address: here }\nsteps: []", "some/case.yaml:9:18: ", "no IP address"),
+        ("peer: { country: Germany }\nsteps: []", "some/case.yaml:9:18: ", "two capital letters"),
+        ("peer: { asn: AS64496 }\nsteps: []", "some/case.yaml:9:14: ", "expected a number"),
+        ("peer: { secure: true, certificate: { sha256: ab } }\nsteps: []", ":9:46: ", "64 hex digits"),
+        ("peer: { certificate: { subject: CN=a } }\nsteps: []", ":9:9: ", "add `secure: true`"),
         ("upstreams: { app: [{ fail: timeout, respond: {} }] }\nsteps: []", "some/case.yaml:9:20: ", "either"),
         ("steps: []\ncases: [{ name: a, steps: [] }]", "some/case.yaml:2:1: ", "either `cases`"),
         ("steps:\n  - { advance: 1s, store: up }", "some/case.yaml:10:5: ", "a step is"),
@@ -311,4 +315,52 @@ fn a_skip_that_would_pass_fails() {
     assert_eq!(settle(Verdict::Skipped("why".into()), None), Settled::Ignored("why".into()));
     assert!(matches!(settle(Verdict::Passed, Some(&skip)), Settled::Failed(_)));
     assert!(matches!(settle(Verdict::Skipped("why".into()), Some(&skip)), Settled::Failed(_)));
+}
+
+const OUTSIDE: &str = r#"
+config:
+  portico: 1
+  name: engine
+  identities:
+    users: { jwt: { jwks: "https://id.example/keys", issuer: a, audience: b, algorithms: [EdDSA] } }
+    staff: { jwt: { jwks: { store: staff }, issuer: a, audience: b, algorithms: [EdDSA] } }
+    shared: { jwt: { secret: "${secret.S}", algorithms: [HS256] } }
+  routes: [{ name: a, match: { path: /a }, respond: {}, policies: { auth: { any_of: [users] } } }]
+secrets: { S: 0123456789abcdef0123456789abcdef }
+"#;
+
+#[test]
+fn what_is_outside_the_configuration_is_the_cases() {
+    let steps = "\nsteps: [{ send: { url: \"http://a/a\" }, expect: { status: 401 } }]\n";
+    for (text, place, message) in [
+        ("issuers: { https://id.example/other: [] }", ":11:12: ", "has its keys at https://id.example/other"),
+        ("issuers: { https://id.example/keys: [{ respond: { keys_of: [none] } }] }", ":11:61: ", "no token \"none\""),
+        (
+            "issuers: { https://id.example/keys: [{ respond: { keys_of: [], body: a } }] }",
+            ":11:40: ",
+            "a body of its own",
+        ),
+        ("issuers: { https://id.example/keys: [{ fail: connect_error }, { fail: reset }] }", ":11:12: ", "only rule"),
+        ("values: { ../a: b }", ":11:11: ", "cannot be the key of a value"),
+        ("values: { jwks/a: { keys_of: [a] } }\ntokens: { a: { identity: shared } }", ":11:31: ", "no token \"a\""),
+    ] {
+        let told = read(&format!("{OUTSIDE}{text}{steps}")).unwrap_err();
+        assert!(told.contains(place) && told.contains(message), "{text}: {told}");
+    }
+    // without tokens nobody is at the URL, and nothing in the store
+    let bare = case(&format!("{OUTSIDE}{steps}"));
+    assert!(bare.issuer("https://id.example/keys").is_gone() && bare.values.is_empty());
+    let tokens = "tokens: { a: { identity: users, kid: a }, b: { identity: users, kid: b }, c: { identity: staff } }";
+    let kept = case(&format!("{OUTSIDE}{tokens}\nvalues: {{ jwks/other: text }}{steps}"));
+    assert_eq!(kept.config, bare.config, "the configuration stays as it is");
+    assert!(!kept.issuer("https://id.example/keys").is_gone());
+    assert_eq!(kept.values["jwks/staff"].matches("\"kty\"").count(), 1);
+    assert_eq!(kept.values["jwks/other"], "text");
+    for case in [bare, kept] {
+        assert!(case.needs.contains(&Need::Keys), "whatever runs elsewhere has other keys");
+    }
+    // what an issuer gets tells as an upstream does
+    let step = "\nsteps: [{ send: { url: \"http://a/a\", headers: { Authorization: \"Bearer ${token.a}\" } }, expect: { status: 200, upstream: {} } }]\n";
+    let told = failure(&case(&format!("{OUTSIDE}{tokens}{step}")));
+    assert!(told.contains("requests to https://id.example/keys"), "{told}");
 }

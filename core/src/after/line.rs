@@ -1,12 +1,14 @@
-//! The access log: one JSON object for each request.
+//! The access log: one JSON object for each request, the same on every platform.
 
 use std::borrow::Cow;
 
 use http::HeaderValue;
-use portico_core::{Record, Timestamp};
 use serde::Serialize;
 
-use super::time::rfc3339;
+use super::Record;
+use crate::peer::Country;
+use crate::platform::Timestamp;
+use crate::time::rfc3339;
 
 /// A line as it is written; `docs/command-line.md` describes the fields.
 ///
@@ -18,6 +20,10 @@ struct Line<'a> {
     request_id: &'a str,
     trace_id: String,
     client: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    country: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asn: Option<u32>,
     method: &'a str,
     host: Option<Cow<'a, str>>,
     path: Cow<'a, str>,
@@ -44,14 +50,24 @@ struct Decision<'a> {
 /// Longer texts of a client's own are cut off: lines that wait to be written must not fill the memory.
 const LONGEST: usize = 2 * 1024;
 
-/// One request as one line of JSON. `now`: when the head of its response was ready.
-pub(crate) fn json(record: &Record, now: Timestamp) -> String {
+impl Record {
+    /// The request as one JSON object without line breaks, as `docs/command-line.md` describes it. `now`: when the head of
+    /// its response was ready.
+    pub fn to_json(&self, now: Timestamp) -> String {
+        // texts and numbers only: this does not fail
+        serde_json::to_string(&line(self, now)).unwrap_or_default()
+    }
+}
+
+fn line(record: &Record, now: Timestamp) -> Line<'_> {
     let principal = record.principal.as_deref();
-    let line = Line {
+    Line {
         time: rfc3339(record.received),
         request_id: record.id.as_str(),
         trace_id: format!("{:032x}", record.trace.trace_id),
         client: record.client.to_string(),
+        country: record.country.map(Country::as_str),
+        asn: record.asn,
         method: record.method.as_str(),
         host: record.authority.as_ref().map(text),
         path: shortened(Cow::Borrowed(record.uri.path())),
@@ -73,11 +89,7 @@ pub(crate) fn json(record: &Record, now: Timestamp) -> String {
             })
             .collect(),
         config: record.config.to_string(),
-    };
-    // texts and numbers only: this does not fail
-    let mut text = serde_json::to_string(&line).unwrap_or_default();
-    text.push('\n');
-    text
+    }
 }
 
 fn text(value: &HeaderValue) -> Cow<'_, str> {
@@ -94,6 +106,26 @@ fn shortened(text: Cow<'_, str>) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::after::Seen;
+    use crate::config::Bundle;
+    use crate::peer::Peer;
+    use crate::platform::Platform as _;
+    use crate::sim::Sim;
+
+    #[test]
+    fn what_is_known_of_a_client_is_told() {
+        let line = |peer: &Peer| {
+            let (sim, request) = (Sim::new(1), http::Request::new(()));
+            let seen = Seen::new(&sim, &request);
+            let record = Record::abandoned(&sim, peer, seen, Bundle::new(serde_json::Value::Null).hash);
+            record.to_json(sim.now())
+        };
+        let mut peer = Sim::peer();
+        assert!(line(&peer).contains(r#""client":"192.0.2.1","method""#), "{}", line(&peer));
+        (peer.country, peer.asn) = (Country::parse("DE"), Some(64_496));
+        let told = r#""client":"192.0.2.1","country":"DE","asn":64496,"method""#;
+        assert!(line(&peer).contains(told), "{}", line(&peer));
+    }
 
     #[test]
     fn long_texts_are_cut_off() {

@@ -88,12 +88,17 @@ codes! {
     AudienceMissing "audience_missing" Warning "Tokens are accepted that were made for another service.",
     KeySkipped "key_skipped" Warning "A key of the set is not used as it stands there: tokens that it signed may be refused.",
     DuplicateApiKey "duplicate_api_key" Error "Two consumers have the same key: nobody could tell who is calling.",
+    DuplicateCertificate "duplicate_certificate" Error "Two consumers have the same certificate: nobody could tell who is calling.",
 
     TimeoutMissing "timeout_missing" Warning "Requests wait 30 s for an upstream that hangs, and pile up meanwhile.",
     RetryUnsafeMethod "retry_unsafe_method" Warning "A request may be done twice, an order placed or a card charged a second time.",
     BodyPolicyOnStream "body_policy_on_stream" Warning "The route serves streams, and nothing is removed from a stream.",
+    StoreMissing "store_missing" Error "The configuration needs a key-value store, and the server has none.",
     DemoUpstream "demo_upstream" Error "Demo upstreams are answered by `portico dev` only.",
+    BindingUpstream "binding_upstream" Error "The platform has no bindings: nobody would answer.",
+    ClientUnknown "client_unknown" Error "The platform never learns about the client what the policy asks.",
     LimitGuarantee "limit_guarantee" Error "The platform cannot count as exactly as the rate limit asks for.",
+    LimitBound "limit_bound" Note "Instances lease units of a rate limit: more than the limit may pass, by no more than this.",
 
     WaiverInvalid "waiver_invalid" Error "The waiver names nothing that can be waived, or gives no reason.",
     WaiverUnused "waiver_unused" Warning "The waiver waives nothing: it would hide the next finding of its kind.",

@@ -14,6 +14,7 @@ use crate::answer::{Redirect, Respond};
 use crate::debug;
 use crate::forward::Upstream;
 use crate::gateway::{Action, Gateway, Route};
+use crate::limit::Instance;
 use crate::net::Net;
 use crate::policy::identity::Identity;
 use crate::policy::{Policies, RouteScope, cors};
@@ -28,8 +29,13 @@ pub fn compile(document: &Value) -> Result<(Gateway, Findings), Findings> {
     let mut findings = Findings::new();
     let Some(outline) = Outline::read(document, &mut findings) else { return Err(findings) };
     let wire = &outline.gateway;
-    let mut compiler =
-        Compiler { findings, realm: &wire.name, identities: BTreeMap::new(), upstreams: BTreeMap::new() };
+    let mut compiler = Compiler {
+        findings,
+        realm: &wire.name,
+        identities: BTreeMap::new(),
+        upstreams: BTreeMap::new(),
+        instance: Arc::default(),
+    };
     if wire.portico != 1 {
         let message = format!("format {} is not known; this Portico reads format 1", wire.portico);
         compiler.error(&root.child_key("portico"), message).code(Code::UnknownFormat).help("write `portico: 1`");
@@ -74,6 +80,7 @@ pub(crate) struct Compiler<'a> {
     /// By name; `None` for one that is declared but has errors of its own.
     identities: BTreeMap<String, Option<Arc<Identity>>>,
     upstreams: BTreeMap<String, Option<Arc<Upstream>>>,
+    instance: Arc<Instance>,
 }
 
 impl Compiler<'_> {
@@ -254,6 +261,11 @@ impl Compiler<'_> {
         self.realm
     }
 
+    /// What all limits of the gateway share.
+    pub(crate) fn instance(&self) -> Arc<Instance> {
+        Arc::clone(&self.instance)
+    }
+
     /// The identity of this name; an error when none is declared.
     pub(crate) fn identity(&mut self, name: &str, at: &Pointer) -> Option<Arc<Identity>> {
         match self.identities.get(name) {
@@ -277,6 +289,12 @@ impl Compiler<'_> {
                 None
             }
         }
+    }
+
+    /// Reports a key that is none of those that are known.
+    pub(crate) fn unknown_key(&mut self, key: &str, known: &[&str], at: &Pointer) {
+        let help = suggestion(key, known.iter().copied(), "keys");
+        self.error(&at.child_key(key), format!("unknown key {key:?}")).code(Code::UnknownKey).help(help).on_key();
     }
 
     /// Parses networks.

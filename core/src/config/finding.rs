@@ -11,6 +11,8 @@ pub enum Severity {
     Error,
     /// The document can be used, and its author should look at this.
     Warning,
+    /// All is well, and this is what it comes to.
+    Note,
 }
 
 /// Which part of a place a finding is about; where an editor puts the cursor.
@@ -65,6 +67,7 @@ impl fmt::Display for Severity {
         formatter.write_str(match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Note => "note",
         })
     }
 }
@@ -105,6 +108,11 @@ impl Findings {
         self.add(Severity::Warning, code, pointer.into(), message.into())
     }
 
+    /// Adds a note; what it returns takes the help.
+    pub fn note(&mut self, code: Code, pointer: impl Into<Pointer>, message: impl Into<String>) -> &mut Finding {
+        self.add(Severity::Note, code, pointer.into(), message.into())
+    }
+
     /// A policy of the defaults is compiled for each route that takes it over; what is wrong with it is said once.
     fn add(&mut self, severity: Severity, code: Code, pointer: Pointer, message: String) -> &mut Finding {
         let same = |found: &Finding| found.pointer == pointer && found.message == message && found.severity == severity;
@@ -124,7 +132,7 @@ impl Findings {
         self.0.is_empty()
     }
 
-    /// How many there are, errors and warnings together.
+    /// How many there are, of whatever severity.
     pub const fn len(&self) -> usize {
         self.0.len()
     }

@@ -20,6 +20,8 @@ pub(crate) struct Places {
     jwt: Option<Arc<Identity>>,
     /// The one identity that takes API keys, likewise.
     api_key: Option<Arc<Identity>>,
+    /// The one identity that takes certificates, likewise.
+    client_cert: Option<Arc<Identity>>,
 }
 
 /// What of the configuration is behind a decision.
@@ -41,6 +43,8 @@ enum By {
     JwtKey(&'static str),
     /// One key of the identity that takes API keys.
     ApiKey(&'static str),
+    /// The identity that takes certificates.
+    ClientCert,
 }
 
 const CONFIGURABLE: [Policy; 7] =
@@ -55,8 +59,8 @@ impl Places {
             (None, Some(_)) => "redirect",
             (None, None) => "upstream",
         };
-        let only = |tokens: bool| {
-            let mut such = identities.iter().flatten().filter(|identity| identity.has_claims() == tokens);
+        let only = |valid: Reason| {
+            let mut such = identities.iter().flatten().filter(|identity| identity.valid() == valid);
             such.next().filter(|_| such.next().is_none()).cloned()
         };
         let own = |policy: &Policy| route.own.iter().any(|own| own == policy.as_str());
@@ -65,8 +69,9 @@ impl Places {
             own: CONFIGURABLE.into_iter().filter(own).collect(),
             action,
             upstream: wire.upstream.as_deref().map(Into::into),
-            jwt: only(true),
-            api_key: only(false),
+            jwt: only(Reason::TokenValid),
+            api_key: only(Reason::KeyValid),
+            client_cert: only(Reason::CertificateValid),
         }
     }
 
@@ -88,6 +93,7 @@ impl Places {
             By::Jwt => identity(&self.jwt, "jwt").unwrap_or_else(policy),
             By::JwtKey(key) => below(identity(&self.jwt, "jwt"), key),
             By::ApiKey(key) => below(identity(&self.api_key, "api_key"), key),
+            By::ClientCert => identity(&self.client_cert, "client_cert").unwrap_or_else(policy),
         }
     }
 
@@ -135,7 +141,10 @@ impl By {
             Reason::ScopeMissing => Self::Key("scopes"),
             Reason::ClaimRefused => Self::Key("claims"),
             Reason::Anonymous => Self::Key("optional"),
-            Reason::StoreUnavailable => Self::Key("on_error"),
+            Reason::StoreUnavailable => match decision.policy {
+                Policy::Auth => Self::ApiKey("store"),
+                _ => Self::Key("on_error"),
+            },
             Reason::ResponseTooLarge | Reason::ResponseUnreadable => Self::Key("json"),
 
             Reason::RouteMatched
@@ -148,6 +157,7 @@ impl By {
             | Reason::WithinRateLimit
             | Reason::RateLimited
             | Reason::KeyValid
+            | Reason::CertificateValid
             | Reason::TokenValid
             | Reason::CredentialsMissing
             | Reason::CredentialsAmbiguous
@@ -157,6 +167,9 @@ impl By {
             | Reason::Redirected => Self::Policy,
 
             Reason::KeyUnknown => Self::ApiKey("keys"),
+            Reason::CertificateUnknown => Self::ClientCert,
+            Reason::KeyExpired | Reason::KeyRecordMalformed => Self::ApiKey("store"),
+            Reason::KeysUnavailable => Self::JwtKey("jwks"),
             Reason::TokenMalformed
             | Reason::TokenTooLarge
             | Reason::TokenCritical

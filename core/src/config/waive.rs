@@ -35,7 +35,7 @@ impl Outline {
             let (kind, waive) = match identity {
                 Some(wire::Identity::Jwt(jwt)) => ("jwt", &jwt.waive),
                 Some(wire::Identity::ApiKey(api_key)) => ("api_key", &api_key.waive),
-                None => continue,
+                Some(wire::Identity::ClientCert(_)) | None => continue,
             };
             collect(waive, &scope, &scope.child_key(kind), &mut waivers);
         }

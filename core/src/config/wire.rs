@@ -3,12 +3,14 @@
 //! These types say what may be written; [`compile`](super::compile) says what it means. They are also the source of
 //! `portico schema`, so every doc comment here is read by users in their editors.
 
+mod jwks;
 mod shapes;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+pub use jwks::{Jwks, JwksPlace};
 pub use shapes::{BodyLimit, Failure, OneOrMany, Setting};
 
 /// Derives what every wire type has.
@@ -90,7 +92,8 @@ wire! {
 
     /// One place where an upstream runs.
     pub struct Target {
-        /// `http://` or `https://`, host, optional port, optional path prefix. `demo://NAME` is answered by `portico dev` itself.
+        /// `http://` or `https://`, host, optional port, optional path prefix. `binding://NAME`, optional path prefix: on
+        /// Cloudflare the Worker that is bound by this name. `demo://NAME` is answered by `portico dev` itself.
         pub url: String,
         /// Its share of the requests, relative to the other targets' weights. 0 takes it out. Default: 1.
         #[serde(default = "one")]
@@ -132,13 +135,15 @@ wire! {
         Jwt(Jwt),
         /// A secret known to the caller, in a header.
         ApiKey(ApiKey),
+        /// A TLS client certificate that the platform verified.
+        ClientCert(ClientCert),
     }
 
     /// Which tokens are accepted.
     pub struct Jwt {
-        /// The issuer's public keys, a JWK Set (RFC 7517): the object itself, or the name of a JSON file beside this one.
-        #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Map<String, Value>>"))]
-        pub jwks: Option<Value>,
+        /// The issuer's public keys, a JWK Set (RFC 7517): its https:// URL, the name of a JSON file beside this one, or the
+        /// object itself.
+        pub jwks: Option<Jwks>,
         /// For HS256: the shared secret, as a reference like ${secret.JWT_SECRET}.
         pub secret: Option<String>,
         /// Accepted values of `iss`. Default: any, with a warning.
@@ -166,10 +171,21 @@ wire! {
         /// The header that carries the key. Default: X-API-Key.
         pub header: Option<String>,
         /// The consumers and their keys.
-        pub keys: BTreeMap<String, ConsumerKey>,
+        pub keys: Option<BTreeMap<String, ConsumerKey>>,
+        /// Look for keys that are not in `keys` in the platform's key-value store, under keys/ and the key's SHA-256 in hex.
+        pub store: Option<KeyStore>,
         /// Warnings of `portico check` that are accepted for this identity: codes, each with the reason.
         #[serde(default)]
         pub waive: BTreeMap<String, String>,
+    }
+
+    /// How long what the store said about a key holds.
+    pub struct KeyStore {
+        /// How long it is used without a look into the store: 1s to 1d. A key that was taken away works this much longer.
+        /// Default: 60s.
+        pub fresh: Option<String>,
+        /// How long a record goes on being used while the store cannot be reached: `fresh` to 7d. Default: 10m.
+        pub stale: Option<String>,
     }
 
     /// One consumer's key.
@@ -177,6 +193,26 @@ wire! {
         /// SHA-256 of the key, in hex: `printf %s KEY | sha256sum`. Several while a key is being rotated.
         pub sha256: OneOrMany,
         /// The scopes that the key carries.
+        #[serde(default)]
+        pub scopes: Vec<String>,
+    }
+
+    /// Whose TLS client certificates are accepted: exactly one of `certs` and `any`. That a certificate is genuine is for the
+    /// platform to verify.
+    pub struct ClientCert {
+        /// The consumers and their certificates.
+        pub certs: Option<BTreeMap<String, ConsumerCertificate>>,
+        /// Accept every certificate that the platform verified; the consumer is its subject. Default: false.
+        #[serde(default)]
+        pub any: bool,
+    }
+
+    /// One consumer's certificate.
+    pub struct ConsumerCertificate {
+        /// SHA-256 of the certificate, in hex: `openssl x509 -in FILE -outform DER | sha256sum`. Several while a certificate is
+        /// being renewed.
+        pub sha256: OneOrMany,
+        /// The scopes that the certificate carries.
         #[serde(default)]
         pub scopes: Vec<String>,
     }
@@ -313,12 +349,13 @@ wire! {
         pub mode: Mode,
     }
 
-    /// Address rules. `deny` wins over `allow`.
+    /// Address rules. `deny` wins over `allow`. An entry is an address or a network (CIDR), `country:DE` (ISO 3166-1 alpha-2) or
+    /// `asn:64496`. Whom the platform knows no country or autonomous system of is in none.
     pub struct Ip {
-        /// Addresses or networks (CIDR) that may pass. Default: all.
+        /// Clients that may pass. Default: all.
         #[serde(default)]
         pub allow: Vec<String>,
-        /// Addresses or networks (CIDR) that may not.
+        /// Clients that may not.
         #[serde(default)]
         pub deny: Vec<String>,
         /// How the policy acts.
@@ -340,13 +377,16 @@ wire! {
         /// Units that one request takes. Default: 1.
         #[serde(default = "one")]
         pub cost: u32,
-        /// What to do when the store cannot be reached: deny (default, 503) or allow.
+        /// Units that an instance takes from the shared store at once, at most, and spends by itself: a hot key then costs one
+        /// step of the store for many requests, and somewhat more than the limit may pass; `portico check` says how much.
+        /// At least twice the cost, at most burst. Default: every request is counted in the store.
+        pub lease: Option<u32>,
+        /// What to do when the store cannot be reached: deny (default, 503), allow, or local: each instance counts for itself.
         #[serde(default)]
         pub on_error: OnError,
-        /// How well it must be counted: exact (default) or approximate. `portico check --target` refuses what a platform
-        /// cannot keep; requests are decided the same.
-        #[serde(default)]
-        pub guarantee: Guarantee,
+        /// How well it must be counted: exact (default), bounded (default with a lease) or approximate. `portico check --target`
+        /// refuses what a platform cannot keep; requests are decided the same.
+        pub guarantee: Option<Guarantee>,
         /// How the policy acts.
         #[serde(default)]
         pub mode: Mode,
@@ -371,12 +411,13 @@ wire! {
     }
 
     /// How well a store counts, from the weakest on.
-    #[derive(Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+    #[derive(Copy, PartialEq, Eq, PartialOrd, Ord)]
     pub enum Guarantee {
         /// More than the limit may pass: counts are kept in several places that know nothing of each other.
         Approximate,
+        /// More than the limit may pass, by no more than can be said beforehand: instances hold leases.
+        Bounded,
         /// Never more than the limit passes: each request is counted in one atomic step.
-        #[default]
         Exact,
     }
 
@@ -388,6 +429,8 @@ wire! {
         Deny,
         /// Let the request pass.
         Allow,
+        /// Count in the instance's own memory meanwhile: each instance lets the limit pass.
+        Local,
     }
 
     /// Who may call.
@@ -481,6 +524,13 @@ wire! {
         /// How the policy acts.
         #[serde(default)]
         pub mode: Mode,
+    }
+}
+
+impl RateLimit {
+    /// The guarantee that is asked for, by default the best that there is.
+    pub fn guarantee(&self) -> Guarantee {
+        self.guarantee.unwrap_or(if self.lease.is_some() { Guarantee::Bounded } else { Guarantee::Exact })
     }
 }
 

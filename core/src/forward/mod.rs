@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::header::{COOKIE, HOST, VIA};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 
-pub use target::{Upstream, UpstreamTarget};
+pub use target::{BINDING, Upstream, UpstreamTarget};
 
 use self::retry::Retry;
 use crate::body::Body;
@@ -69,6 +69,10 @@ pub(crate) async fn forward<'g, P: Platform>(
             context.decisions.retain(|decision| decision.policy != Policy::BodyLimit);
             Err(context.refused(refusal))
         }
+        Err(Failure::Fetch(FetchError::Unsendable)) => {
+            let detail = "Its method, or a body with this method, cannot be sent on from here.";
+            Err(context.refused(Refusal::new(Policy::Forward, Reason::RequestMalformed).detail(detail)))
+        }
         Err(failure) => Err(context.refused(Refusal::new(Policy::Forward, failure.reason()).note(detail))),
     }
 }
@@ -91,6 +95,7 @@ impl Failure {
             Self::NoUri => Reason::TemplateValueUnsafe,
             Self::Fetch(FetchError::Timeout) => Reason::UpstreamTimeout,
             Self::Fetch(FetchError::Reset) => Reason::UpstreamBroken,
+            Self::Fetch(FetchError::Unsendable) => Reason::RequestMalformed,
             Self::Fetch(FetchError::RequestTooLarge) => Reason::BodyTooLarge,
             Self::Fetch(FetchError::ClientTimeout) => Reason::ClientTimeout,
             Self::Fetch(FetchError::ClientGone) => Reason::ClientGone,

@@ -26,6 +26,10 @@ pub struct Upstream {
     preserve_host: bool,
 }
 
+/// The scheme of targets that the platform reaches without the network, by the name it knows them by: another Worker on
+/// Cloudflare. The authority of such a URI is that name, in its own letter case.
+pub const BINDING: &str = "binding";
+
 /// One place where an upstream runs.
 #[derive(Debug, Clone)]
 pub struct UpstreamTarget {
@@ -132,12 +136,17 @@ impl UpstreamTarget {
         let uri: Uri = wire.url.parse().map_err(|_| malformed("not a URL"))?;
         let parts = uri.into_parts();
         let scheme = parts.scheme.ok_or_else(|| malformed("no scheme"))?;
-        if !matches!(scheme.as_str(), "http" | "https" | "demo") {
+        if !matches!(scheme.as_str(), "http" | "https" | "demo" | BINDING) {
             return Err(malformed(&format!("the scheme {scheme} is not supported")));
         }
         let authority = parts.authority.ok_or_else(|| malformed("no host"))?;
         if authority.as_str().contains('@') {
             return Err(malformed("credentials are not allowed"));
+        }
+        if scheme.as_str() == BINDING && !is_identifier(authority.as_str()) {
+            return Err(format!(
+                "{authority:?} cannot be a binding's name: letters, digits and underscores, no digit first, no port"
+            ));
         }
         if authority.host().is_empty() {
             return Err(malformed("no host"));
@@ -196,5 +205,52 @@ impl UpstreamTarget {
         parts.authority = Some(self.authority.clone());
         parts.path_and_query = Some(path_and_query);
         Uri::from_parts(parts).ok()
+    }
+}
+
+/// Whether a text can name a binding: they are variables of JavaScript.
+fn is_identifier(text: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.bytes().all(word) && text.bytes().next().is_some_and(|first| !first.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(url: &str) -> Result<UpstreamTarget, String> {
+        UpstreamTarget::parse("orders", &wire::Target { url: url.to_owned(), weight: 1 })
+    }
+
+    #[test]
+    fn a_binding_keeps_the_letter_case_of_its_name() {
+        let target = parse("binding://Orders_API2/v1").unwrap();
+        assert_eq!(&**target.name(), "orders binding://Orders_API2");
+        let uri = target.uri("/orders/7", Some("a=b")).unwrap();
+        assert_eq!(uri, "binding://Orders_API2/v1/orders/7?a=b");
+        let came = target.uri_as_it_came(&"/orders/7".parse().unwrap()).unwrap();
+        assert_eq!(came.authority().unwrap().as_str(), "Orders_API2");
+        assert_eq!(came.scheme_str(), Some(BINDING));
+    }
+
+    #[test]
+    fn a_binding_has_the_name_of_a_variable() {
+        for url in ["binding://a", "binding://_", "binding://A9_"] {
+            assert!(parse(url).is_ok(), "{url}");
+        }
+        for (url, says) in [
+            ("binding://9a", "cannot be a binding's name"),
+            ("binding://a-b", "cannot be a binding's name"),
+            ("binding://a.b", "cannot be a binding's name"),
+            ("binding://a:80", "no port"),
+            ("binding://[::1]", "cannot be a binding's name"),
+            ("binding://u@a", "credentials are not allowed"),
+            ("binding://a?b", "a query is not allowed"),
+            ("binding:a", "no scheme"),
+            ("binding:///a", "not a URL"),
+        ] {
+            let error = parse(url).unwrap_err();
+            assert!(error.contains(says), "{url}: {error}");
+        }
     }
 }

@@ -44,6 +44,11 @@ impl Key {
         kind && self.only.is_none_or(|only| only == algorithm)
     }
 
+    /// Whether both are the same key, for the same tokens.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.thumbprint == other.thumbprint && self.id == other.id && self.only == other.only
+    }
+
     /// The key's SHA-256 thumbprint (RFC 7638): the same for the same key, whatever its id. Platforms that must import
     /// a key before they use it (WebCrypto) remember imported keys by this and the algorithm. Of a shared secret it is
     /// a hash of the secret: do not log it.
@@ -206,7 +211,7 @@ impl KeySet {
             }
             match jwk::parse(entry) {
                 Err(flaw) => warnings.push(KeyWarning { index, id, flaw }),
-                Ok(key) if keys.iter().any(|other| is_repeated(other, &key)) => {
+                Ok(key) if keys.iter().any(|other| other.is_same(&key)) => {
                     warnings.push(KeyWarning { index, id, flaw: KeyFlaw::Repeated });
                 }
                 Ok(key) => {
@@ -240,8 +245,4 @@ impl KeySet {
     pub fn keys(&self) -> &[Key] {
         &self.keys
     }
-}
-
-fn is_repeated(one: &Key, other: &Key) -> bool {
-    one.thumbprint == other.thumbprint && one.id == other.id && one.only == other.only
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The most shards. A power of two.
@@ -24,7 +25,13 @@ pub struct Memory<T> {
     max_entries: usize,
     max_bytes: usize,
     max_age: u64,
+    /// How often it was cleared.
+    epoch: AtomicU64,
 }
+
+/// A time between two [clearings](Memory::clear) of a memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch(u64);
 
 impl<T> Memory<T> {
     /// An empty memory for at most `max_entries` tokens and about `max_bytes` bytes altogether, each kept for at most
@@ -39,6 +46,7 @@ impl<T> Memory<T> {
             max_entries: max_entries / shards,
             max_bytes: max_bytes / shards,
             max_age,
+            epoch: AtomicU64::new(0),
         }
     }
 
@@ -58,6 +66,11 @@ impl<T> Memory<T> {
     /// `None`: as long as the maximal age), replacing what was there. `weight` is about what the value takes, in bytes. A token that
     /// would take more than a shard has is not remembered.
     pub fn insert(&self, token: &str, value: Arc<T>, weight: usize, now: u64, expires: Option<u64>) {
+        self.insert_of(self.epoch(), token, value, weight, now, expires);
+    }
+
+    /// Like [`insert`](Self::insert), for what was found out with what held in `epoch`: once that is over, nothing is remembered.
+    pub fn insert_of(&self, epoch: Epoch, token: &str, value: Arc<T>, weight: usize, now: u64, expires: Option<u64>) {
         let bytes = token.len().saturating_add(weight).saturating_add(ENTRY_BYTES);
         let expires = now.saturating_add(self.max_age).min(expires.unwrap_or(u64::MAX));
         if self.max_entries == 0 || bytes > self.max_bytes || expires <= now {
@@ -65,6 +78,10 @@ impl<T> Memory<T> {
         }
         let hash = hash(token);
         let Some(mut shard) = self.shard(hash) else { return };
+        // looked at under the lock: a clearing that comes later finds the entry in its shard
+        if epoch != self.epoch() {
+            return;
+        }
         shard.forget(hash);
         while shard.entries.len() >= self.max_entries || shard.bytes.saturating_add(bytes) > self.max_bytes {
             if !shard.evict(now) {
@@ -76,8 +93,22 @@ impl<T> Memory<T> {
         shard.entries.insert(hash, Entry { token: token.into(), value, expires, bytes, asked: false });
     }
 
+    /// Forgets one token.
+    pub fn remove(&self, token: &str) {
+        let hash = hash(token);
+        if let Some(mut shard) = self.shard(hash) {
+            shard.forget(hash);
+        }
+    }
+
+    /// The time since the last clearing. Look at it before the keys.
+    pub fn epoch(&self) -> Epoch {
+        Epoch(self.epoch.load(Ordering::Acquire))
+    }
+
     /// Forgets everything: for when the keys have changed.
     pub fn clear(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
         for shard in &self.shards {
             *lock(shard) = Shard::default();
         }

@@ -50,7 +50,7 @@ pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use claims::{Claims, Rules};
 pub use flaws::{KeyError, KeyFlaw, KeyWarning};
 pub use keys::{Ed25519Key, HmacKey, Key, KeyMaterial, KeySet, P256Key, P384Key, RsaKey};
-pub use memory::Memory;
+pub use memory::{Epoch, Memory};
 pub use pure::verify_pure;
 pub use token::{MAX_TOKEN_BYTES, TokenError, Trusted, Untrusted};
 

@@ -86,7 +86,7 @@ fn make_room(keys: &mut HashMap<Box<str>, Timestamp, Seeded>, now: Timestamp) {
 
 /// SipHash over the seed and the key. The seed comes from the platform; std's own `RandomState` would call the host.
 #[derive(Debug, Clone, Copy)]
-struct Seeded(u128);
+pub(super) struct Seeded(pub(super) u128);
 
 impl BuildHasher for Seeded {
     type Hasher = DefaultHasher;

@@ -6,7 +6,7 @@
 //!
 //! What is promised: in any window of length `per` at most `burst + limit` units pass, and over time at most `limit`
 //! units per `per`. With the default (`burst = limit`) a caller may use a whole quota at once, then goes on at the
-//! steady rate.
+//! steady rate. With leases a [`Bound`] says how much more it can be.
 //!
 //! ```
 //! use portico_core::limit::{Quota, decide};
@@ -24,15 +24,23 @@
 //! assert!(fourth.allowed);
 //! ```
 
+mod instance;
+mod lease;
 mod memory;
 
 use std::time::Duration;
 
+pub(crate) use instance::Instance;
+pub use lease::Bound;
+pub(crate) use lease::Terms;
 pub use memory::MemoryStore;
 
 /// What a store promises, and what a limit asks for.
 pub use crate::config::wire::Guarantee;
 use crate::platform::Timestamp;
+
+/// In microseconds. Keeps every product below far from the end of u64 and every sum below 2^53.
+const CENTURY: u64 = 100 * 366 * 86_400 * 1_000_000;
 
 /// How much may pass: `limit` units per `per`, `burst` of them at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,15 +63,30 @@ impl Quota {
         if per < u64::from(limit) {
             return Err(QuotaError::TooFast);
         }
-        // a century: keeps every product below far from the end of u64 and every sum below 2^53
-        if per > 100 * 366 * 86_400 * 1_000_000 {
+        if per > CENTURY {
             return Err(QuotaError::TooLong);
         }
-        let interval = per.div_ceil(u64::from(limit));
-        if interval.checked_mul(u64::from(burst)).is_none_or(|window| window > 100 * 366 * 86_400 * 1_000_000) {
+        Self::from_interval(per.div_ceil(u64::from(limit)), burst)
+    }
+
+    /// The quota of which one unit comes back every `interval` microseconds and `burst` may be taken at once: what
+    /// [`interval_micros`](Self::interval_micros) and [`burst`](Self::burst) say of it, so that a store elsewhere decides with exactly the
+    /// same numbers.
+    ///
+    /// An error when a number is zero, or when the bucket would take more than a century to fill.
+    pub fn from_interval(interval: u64, burst: u32) -> Result<Self, QuotaError> {
+        if interval == 0 || burst == 0 {
+            return Err(QuotaError::Zero);
+        }
+        if interval.checked_mul(u64::from(burst)).is_none_or(|window| window > CENTURY) {
             return Err(QuotaError::TooLong);
         }
         Ok(Self { interval, burst })
+    }
+
+    /// Microseconds in which one unit comes back.
+    pub const fn interval_micros(&self) -> u64 {
+        self.interval
     }
 
     /// Units that may be taken at once: what `RateLimit-Policy` calls `q`.
@@ -237,5 +260,16 @@ mod tests {
         assert_eq!(Quota::new(2_000_000, Duration::from_secs(1), 1), Err(QuotaError::TooFast));
         assert_eq!(Quota::new(1, Duration::from_secs(u64::MAX), 1), Err(QuotaError::TooLong));
         assert_eq!(Quota::new(1, Duration::from_secs(86_400), u32::MAX), Err(QuotaError::TooLong));
+        assert_eq!(Quota::from_interval(0, 1), Err(QuotaError::Zero));
+        assert_eq!(Quota::from_interval(1, 0), Err(QuotaError::Zero));
+        assert_eq!(Quota::from_interval(u64::MAX, 2), Err(QuotaError::TooLong));
+    }
+
+    #[test]
+    fn a_quota_crosses_a_wire_as_two_numbers() {
+        for (limit, seconds, burst) in [(7, 60, 7), (30_000, 1, 1), (1, 86_400, 365), (1, 100 * 366 * 86_400, 1)] {
+            let quota = quota(limit, seconds, burst);
+            assert_eq!(Quota::from_interval(quota.interval_micros(), quota.burst()), Ok(quota));
+        }
     }
 }

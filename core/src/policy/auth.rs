@@ -4,9 +4,10 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
 
-use super::identity::{Identity, Proof};
+use super::identity::{Aside, Identity, Proof};
 use crate::config::{Code, Compiler, Pointer, wire};
 use crate::context::{Context, Mode, Principal};
 use crate::decision::{Policy, Reason};
@@ -43,7 +44,7 @@ impl Auth {
             compiler
                 .error(&at.child_key("claims"), "none of the identities has claims")
                 .code(Code::CallerUnknown)
-                .help("API keys have scopes only");
+                .help("API keys and certificates have scopes only");
         }
         for (name, _) in wire.claims.iter().filter(|(_, values)| values.0.is_empty()) {
             compiler
@@ -73,18 +74,21 @@ impl Auth {
 
     /// The headers that carry credentials.
     pub fn headers(&self) -> Vec<HeaderName> {
-        self.any_of.iter().map(|identity| identity.header().clone()).collect()
+        self.any_of.iter().filter_map(|identity| identity.header()).cloned().collect()
     }
 
     /// Step 7 of a request's life.
     pub async fn check<P: Platform>(&self, platform: &P, context: &mut Context<'_>) -> Result<(), Refusal> {
-        match self.authenticate(platform, context).await {
-            Ok(Some(principal)) => {
+        let mut aside = Aside::default();
+        let caller = self.authenticate(platform, context, &mut aside).await;
+        let (errands, note) = aside.into_parts();
+        context.errands = errands;
+        match caller {
+            Ok(Some((reason, principal))) => {
                 context.principal = Some(Arc::clone(&principal));
                 match self.authorise(&principal) {
                     Ok(()) => {
-                        let reason = if principal.claims.is_some() { Reason::TokenValid } else { Reason::KeyValid };
-                        context.allow(Policy::Auth, reason, "");
+                        context.allow(Policy::Auth, reason, note);
                         Ok(())
                     }
                     Err(refusal) => context.refuse(refusal, self.mode),
@@ -98,16 +102,18 @@ impl Auth {
         }
     }
 
-    /// The first identity that is proven. When none is, the first that was refused says why.
+    /// Who proved the first identity that is proven, and what is said of the credentials. When none is, the first that was
+    /// refused says why.
     async fn authenticate<P: Platform>(
         &self,
         platform: &P,
         context: &Context<'_>,
-    ) -> Result<Option<Arc<Principal>>, Refusal> {
+        aside: &mut Aside,
+    ) -> Result<Option<(Reason, Arc<Principal>)>, Refusal> {
         let mut refusal = None;
         for identity in &self.any_of {
-            match identity.prove(platform, &context.headers, context.received).await {
-                Proof::Proven(principal) => return Ok(Some(principal)),
+            match identity.prove(platform, context, aside).await {
+                Proof::Proven(principal) => return Ok(Some((identity.valid(), principal))),
                 Proof::Refused(why) => refusal = refusal.or(Some(why)),
                 Proof::Absent => {}
             }
@@ -149,7 +155,7 @@ impl Auth {
         schemes.dedup();
         for scheme in schemes {
             let mut challenge = format!("{scheme} realm=\"{}\"", self.realm);
-            if scheme == "Bearer" && !matches!(refusal.reason, Reason::CredentialsMissing | Reason::KeyUnknown) {
+            if scheme == "Bearer" && refusal.reason.code().starts_with("token_") {
                 let _ = write!(challenge, ", error=\"invalid_token\"");
             }
             refusal = refusal.challenge(&challenge);
@@ -160,9 +166,10 @@ impl Auth {
     fn wanted(&self) -> String {
         let mut names: Vec<String> = Vec::new();
         for identity in &self.any_of {
-            let name = match identity.scheme() {
-                "Bearer" => "a bearer token in Authorization".to_owned(),
-                _ => format!("an API key in {}", identity.header()),
+            let name = match identity.header() {
+                None => "a TLS client certificate".to_owned(),
+                Some(&AUTHORIZATION) => "a bearer token in Authorization".to_owned(),
+                Some(header) => format!("an API key in {header}"),
             };
             if !names.contains(&name) {
                 names.push(name);
@@ -176,8 +183,8 @@ impl Auth {
         if self.forward_credentials || self.mode == Mode::Observe {
             return;
         }
-        for identity in &self.any_of {
-            headers.remove(identity.header());
+        for header in self.any_of.iter().filter_map(|identity| identity.header()) {
+            headers.remove(header);
         }
     }
 }

@@ -34,3 +34,14 @@ pub enum StoreFault {
     /// promises pass, and nothing bounds how often. Therefore every store must take its step atomically.
     StaleRead(usize),
 }
+
+/// What goes wrong with one read or write of the key-value store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueFault {
+    /// It is refused and nothing is changed: the store throttles, is down or cannot be reached.
+    Throttled,
+    /// A write is made, and its answer gets lost; a read fails.
+    LostResponse,
+    /// A read sees what stood there before the last write; a write is made as it should be. Eventual consistency.
+    StaleRead,
+}

@@ -26,6 +26,7 @@ mod random;
 mod seeds;
 mod store;
 mod stream;
+mod values;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -39,14 +40,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 
-pub use fault::{StoreFault, UpstreamFault};
+pub use fault::{StoreFault, UpstreamFault, ValueFault};
 pub use random::Random;
 pub use seeds::{SEED_VARIABLE, check_seeds};
 pub use stream::SimStream;
 
 use crate::body::Body;
 use crate::limit::{Quota, Verdict};
-use crate::platform::{CollectError, FetchError, Peer, Platform, StoreError, Timestamp};
+use crate::peer::Peer;
+use crate::platform::{CollectError, FetchError, Platform, StoreError, Timestamp};
 
 type Answer = dyn Fn(Request<Body<SimStream>>) -> Result<Response<Body<SimStream>>, FetchError>;
 type Faults<F> = Box<dyn Iterator<Item = Option<F>>>;
@@ -60,6 +62,8 @@ pub struct Sim {
     secrets: RefCell<BTreeMap<String, String>>,
     store: RefCell<store::Store>,
     store_faults: RefCell<Faults<StoreFault>>,
+    values: RefCell<values::Values>,
+    value_faults: RefCell<Faults<ValueFault>>,
 }
 
 impl Sim {
@@ -73,12 +77,14 @@ impl Sim {
             secrets: RefCell::default(),
             store: RefCell::default(),
             store_faults: RefCell::new(Box::new(std::iter::empty())),
+            values: RefCell::default(),
+            value_faults: RefCell::new(Box::new(std::iter::empty())),
         }
     }
 
     /// A client at 192.0.2.1 (RFC 5737) on an unencrypted connection.
     pub fn peer() -> Peer {
-        Peer { address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), secure: false }
+        Peer::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), false)
     }
 
     /// Lets `answer` stand for the upstream at `authority` (host and port). Where nothing stands, no connection is made.
@@ -119,6 +125,34 @@ impl Sim {
     /// Lets every step of the rate-limit store be refused, or none.
     pub fn set_store_down(&self, down: bool) {
         self.set_store_faults(std::iter::repeat_n(Some(StoreFault::Throttled), if down { usize::MAX } else { 0 }));
+    }
+
+    /// Puts a value into the key-value store, for good.
+    pub fn set_value(&self, key: &str, value: impl Into<Bytes>) {
+        self.values.borrow_mut().set(key, value.into());
+    }
+
+    /// Takes a value out of the key-value store.
+    pub fn remove_value(&self, key: &str) {
+        self.values.borrow_mut().remove(key);
+    }
+
+    /// What the key-value store holds under `key`.
+    pub fn value(&self, key: &str) -> Option<Bytes> {
+        self.values.borrow().get(key, self.now.get())
+    }
+
+    /// What goes wrong with the next reads and writes of the key-value store, one item each. Replaces what was set before.
+    pub fn set_value_faults<I>(&self, faults: I)
+    where
+        I: IntoIterator<Item = Option<ValueFault>, IntoIter: 'static>,
+    {
+        *self.value_faults.borrow_mut() = Box::new(faults.into_iter());
+    }
+
+    /// Lets every read and write of the key-value store fail, or none.
+    pub fn set_values_down(&self, down: bool) {
+        self.set_value_faults(std::iter::repeat_n(Some(ValueFault::Throttled), if down { usize::MAX } else { 0 }));
     }
 
     /// Faults without end that come by chance, drawn from this platform's own seed: each of `odds` is a fault and how many
@@ -221,6 +255,16 @@ impl Platform for Sim {
     async fn rate_limit(&self, key: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
         let fault = self.store_faults.borrow_mut().next().flatten();
         self.store.borrow_mut().rate_limit(key, quota, self.now.get(), cost, fault)
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        let fault = self.value_faults.borrow_mut().next().flatten();
+        self.values.borrow().read(key, self.now.get(), fault)
+    }
+
+    async fn write(&self, key: &str, value: Bytes, keep: Duration) -> Result<(), StoreError> {
+        let fault = self.value_faults.borrow_mut().next().flatten();
+        self.values.borrow_mut().write(key, value, self.now.get() + keep, fault)
     }
 
     fn secret(&self, name: &str) -> Option<String> {

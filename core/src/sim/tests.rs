@@ -190,3 +190,38 @@ fn equal_seeds_draw_equally() {
     assert_ne!(draw(5), draw(6));
     assert_ne!(draw(5)[0], draw(5)[1]);
 }
+
+#[test]
+fn values_are_kept_for_as_long_as_asked() {
+    let sim = Sim::new(1);
+    sim.set_value("a", "for good");
+    block_on(sim.write("b", Bytes::from("for a minute"), Duration::from_secs(60))).unwrap();
+    assert_eq!(block_on(sim.read("c")), Ok(None));
+    sim.advance(Duration::from_secs(59));
+    assert_eq!(sim.value("b").as_deref(), Some(&b"for a minute"[..]));
+    sim.advance(Duration::from_secs(1));
+    assert_eq!(block_on(sim.read("b")), Ok(None));
+    assert_eq!(block_on(sim.read("a")), Ok(Some(Bytes::from("for good"))));
+    sim.remove_value("a");
+    assert_eq!(block_on(sim.read("a")), Ok(None));
+}
+
+#[test]
+fn faults_befall_reads_and_writes_of_values() {
+    let sim = Sim::new(1);
+    let (minute, write) = (Duration::from_secs(60), |text: &'static str| Bytes::from(text));
+    block_on(sim.write("a", write("one"), minute)).unwrap();
+    sim.set_value_faults([Some(ValueFault::Throttled), Some(ValueFault::LostResponse), Some(ValueFault::StaleRead)]);
+    assert_eq!(block_on(sim.write("a", write("two"), minute)), Err(StoreError));
+    assert_eq!(sim.value("a"), Some(write("one")), "nothing was changed");
+    assert_eq!(block_on(sim.write("a", write("three"), minute)), Err(StoreError));
+    assert_eq!(block_on(sim.read("a")), Ok(Some(write("one"))), "what stood there before");
+    assert_eq!(block_on(sim.read("a")), Ok(Some(write("three"))));
+    sim.set_values_down(true);
+    assert_eq!(block_on(sim.read("a")), Err(StoreError));
+    sim.set_values_down(false);
+    let large = Bytes::from(vec![0; crate::platform::MAX_VALUE + 1]);
+    assert_eq!(block_on(sim.write("a", large.clone(), minute)), Err(StoreError));
+    sim.set_value("a", large);
+    assert_eq!(block_on(sim.read("a")), Err(StoreError));
+}

@@ -91,10 +91,14 @@ fn lacks(gateway: &Gateway, need: Need) -> Option<&'static str> {
         Need::Clock => Some("a real clock cannot be moved or stopped"),
         Need::Store => Some("its store does not fail on demand"),
         Need::Peer => Some("clients have the address of this machine there"),
-        Need::Keys => Some("its configuration has other keys; give the tokens a private key of your own with `key`"),
+        Need::Client => Some("what its platform knows of this machine cannot be chosen"),
+        Need::Keys => {
+            Some("its configuration has other keys and values; give the tokens a private key of your own with `key`")
+        }
         Need::Ipv6 if !gateway.is_ipv6_loopback() => Some("it is not reached by IPv6 on loopback"),
         Need::Tls if !gateway.is_secure() => Some("it is reached without TLS"),
-        Need::Ipv6 | Need::Tls => None,
+        // a stub can stand in for one, where the gateway is pointed to it
+        Need::Ipv6 | Need::Tls | Need::Binding => None,
     }
 }
 

@@ -8,10 +8,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use portico_core::Peer;
 use serde_json::Value;
 
 use self::expect::{Expect, Refused};
@@ -28,6 +28,7 @@ pub mod init;
 pub mod live;
 pub mod offline;
 pub mod origin;
+pub mod outside;
 pub mod places;
 pub mod problem;
 mod read;
@@ -65,7 +66,11 @@ pub struct Case {
     pub secrets: BTreeMap<String, String>,
     /// What each upstream answers; one that is not here answers 200 and nothing else.
     pub upstreams: BTreeMap<String, Vec<Rule>>,
-    /// Who connects.
+    /// What is answered at each URL at which the configuration looks for a key set.
+    pub issuers: BTreeMap<String, Vec<Rule>>,
+    /// What the key-value store holds at the beginning.
+    pub values: BTreeMap<String, String>,
+    /// Who connects, and what the platform knows of it. Unless the case says otherwise 127.0.0.1, which all runtimes have.
     pub peer: Peer,
     /// What a subject must be able to do for this case.
     pub needs: BTreeSet<Need>,
@@ -83,6 +88,11 @@ impl Case {
     pub fn script(&self, upstream: &str) -> Script {
         Script::new(self.upstreams.get(upstream).cloned())
     }
+
+    /// What is answered at this URL of a key set.
+    pub fn issuer(&self, url: &str) -> Script {
+        Script::new(self.issuers.get(url).cloned())
+    }
 }
 
 impl Case {
@@ -94,7 +104,7 @@ impl Case {
         };
         steps.iter().filter_map(|step| match &step.action {
             Action::Exchange { expect, .. } => Some(&**expect),
-            Action::Advance(_) | Action::Store(_) => None,
+            Action::Advance(_) | Action::Store(_) | Action::Values(_) => None,
         })
     }
 }
@@ -115,29 +125,19 @@ pub enum Need {
     Clock,
     /// A client at an address that is not on loopback.
     Peer,
+    /// A platform that knows more of a client than its address: its country, its autonomous system, its certificate.
+    Client,
     /// A client on loopback over IPv6.
     Ipv6,
     /// A connection that is encrypted.
     Tls,
-    /// A rate-limit store that fails on demand.
+    /// A platform that has bindings.
+    Binding,
+    /// Stores that fail on demand.
     Store,
-    /// A configuration of the case's own: it was given keys, and whatever runs elsewhere has others.
+    /// A configuration of the case's own, and all that it has from outside: keys were made for it, or issuers and values are the
+    /// case's. Whatever runs elsewhere has others.
     Keys,
-}
-
-/// Who connects: a client, or a proxy in front of the gateway. Default: 127.0.0.1, as that is what all runtimes have.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer {
-    /// The address.
-    pub address: IpAddr,
-    /// Whether the connection is encrypted.
-    pub secure: bool,
-}
-
-impl Default for Peer {
-    fn default() -> Self {
-        Self { address: Ipv4Addr::LOCALHOST.into(), secure: false }
-    }
 }
 
 /// What an upstream answers to which request. The first rule that matches does.
@@ -237,22 +237,24 @@ pub enum Action {
     },
     /// Moves the clock on.
     Advance(Duration),
-    /// Lets the rate-limit store fail, or work again.
+    /// Lets the stores fail, or work again.
     Store(Store),
+    /// Changes values in the key-value store; `None` takes one away.
+    Values(BTreeMap<String, Option<String>>),
 }
 
 impl Action {
     /// What a subject must be able to do for this.
     pub const fn need(&self) -> Option<Need> {
         match self {
-            Self::Exchange { .. } => None,
+            Self::Exchange { .. } | Self::Values(_) => None,
             Self::Advance(_) => Some(Need::Clock),
             Self::Store(_) => Some(Need::Store),
         }
     }
 }
 
-/// The state of the rate-limit store: what becomes of all its steps from now on.
+/// The state of the stores, of rate limits and of values: what becomes of all their steps from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Store {
     /// They are taken, once each.
@@ -261,9 +263,10 @@ pub enum Store {
     Down,
     /// They are taken, and their answers get lost.
     LostResponse,
-    /// They are taken twice each.
+    /// Those of rate limits are taken twice each.
     Duplicate,
-    /// They are decided on the state before the last, which they overwrite.
+    /// Those of rate limits are decided on the state before the last, which they overwrite; values are read as they were before they
+    /// were last written.
     StaleRead,
 }
 

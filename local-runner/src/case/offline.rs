@@ -1,18 +1,18 @@
 //! The first subject: core alone, on its simulated platform. No sockets, no clock, milliseconds.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
 use portico_core::config::{Severity, compile};
-use portico_core::sim::{Sim, SimStream, StoreFault, UpstreamFault, block_on};
-use portico_core::{Body, FetchError, Gateway, Peer, Platform as _, Timestamp};
+use portico_core::sim::{Sim, SimStream, StoreFault, UpstreamFault, ValueFault, block_on};
+use portico_core::{Body, FetchError, Gateway, Platform as _, Timestamp};
 
 use super::subject::{Answer, Received, Refusal, Script, Session, Subject, targets};
-use super::{Case, Need, Outcome, Payload, Respond, Send, Store};
+use super::{Case, Need, Outcome, Payload, Peer, Respond, Send, Store};
 use crate::config::Report;
 
 /// Core on its simulated platform.
@@ -49,21 +49,34 @@ impl Subject for Offline {
         }
         let inbox = Inbox::default();
         let mut scripts = BTreeMap::<String, Rc<Script>>::new();
+        let mut authorities = BTreeSet::new();
         for (name, _, authority) in targets(&case.config)? {
             let script = scripts.entry(name.clone()).or_insert_with(|| Rc::new(case.script(&name)));
             let (script, inbox) = (Rc::clone(script), Rc::clone(&inbox));
+            sim.faulty_upstream(&authority, move |request| play(&script, &inbox, &name, &request));
+            authorities.insert(authority);
+        }
+        let mut issuers = BTreeMap::<String, Vec<_>>::new();
+        for url in case.issuers.keys() {
+            let uri: http::Uri = url.parse().map_err(|error| format!("{url}: no URL: {error}"))?;
+            let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
+            issuers.entry(authority).or_default().push((uri, url.clone(), case.issuer(url)));
+        }
+        for (authority, issuers) in issuers {
+            if authorities.contains(&authority) {
+                return Err(format!("an issuer and a target are called {authority}: they could not be told apart"));
+            }
+            let inbox = Rc::clone(&inbox);
             sim.faulty_upstream(&authority, move |request| {
-                let mut received = receive(&request);
-                let outcome = answer(script.answer(&mut received));
-                let unreachable = matches!(outcome, Err(FetchError::Connect));
-                if !unreachable {
-                    inbox.borrow_mut().entry(name.clone()).or_default().push(received);
-                }
-                outcome
+                let found = issuers.iter().find(|(uri, _, _)| uri == request.uri());
+                let (_, url, script) = found.ok_or(FetchError::Connect)?;
+                play(script, &inbox, url, &request)
             });
         }
-        let peer = Peer { address: case.peer.address, secure: case.peer.secure };
-        Ok(Box::new(Simulated { gateway, sim, peer, inbox }))
+        for (key, value) in &case.values {
+            sim.set_value(key, value.clone());
+        }
+        Ok(Box::new(Simulated { gateway, sim, peer: case.peer.clone(), inbox }))
     }
 
     fn refuse(&self, case: &Case) -> Result<Refusal, String> {
@@ -78,6 +91,8 @@ impl Session for Simulated {
         self.inbox.borrow_mut().clear();
         let request = request(send)?;
         let (response, after) = block_on(self.gateway.handle(&self.sim, &self.peer, request));
+        // a client need not wait for it, the next step does
+        block_on(after.follow_up.run(&self.sim));
         let (head, body) = response.into_parts();
         let (body, broke) = match body {
             // what a server does with it (RFC 9110 §9.3.2)
@@ -111,12 +126,43 @@ impl Session for Simulated {
             Store::StaleRead => Some(StoreFault::StaleRead(1)),
         };
         self.sim.set_store_faults(std::iter::repeat(fault));
+        let fault = match state {
+            Store::Up | Store::Duplicate => None,
+            Store::Down => Some(ValueFault::Throttled),
+            Store::LostResponse => Some(ValueFault::LostResponse),
+            Store::StaleRead => Some(ValueFault::StaleRead),
+        };
+        self.sim.set_value_faults(std::iter::repeat(fault));
+        Ok(())
+    }
+
+    fn set_value(&mut self, key: &str, value: Option<&str>) -> Result<(), String> {
+        match value {
+            Some(value) => self.sim.set_value(key, value.to_owned()),
+            None => self.sim.remove_value(key),
+        }
         Ok(())
     }
 
     fn now(&self) -> Timestamp {
         self.sim.now()
     }
+}
+
+/// What a script makes of a request, which it notes under this name.
+fn play(
+    script: &Script,
+    inbox: &Inbox,
+    name: &str,
+    request: &Request<SimBody>,
+) -> Result<Response<SimBody>, FetchError> {
+    let mut received = receive(request);
+    let outcome = answer(script.answer(&mut received));
+    let unreachable = matches!(outcome, Err(FetchError::Connect));
+    if !unreachable {
+        inbox.borrow_mut().entry(name.to_owned()).or_default().push(received);
+    }
+    outcome
 }
 
 /// A request as the native server would hand it to core: an origin-form target, a body that is a stream.

@@ -1,16 +1,19 @@
 //! From a YAML file to its cases. Everything that is wrong with the file is told at once, with its place.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::path::{Component, Path, PathBuf};
 
 use portico_core::config::{Findings, Part, Pointer, read};
+use portico_core::forward::BINDING;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::expect::Refused;
+use super::outside::{self, Keys};
 use super::tokens::Mint;
 use super::values::Values;
-use super::{Action, Case, Need, Plan, Rule, Step, Store, wire};
+use super::{Action, Case, Need, Peer, Plan, Rule, Step, Store, wire};
 use crate::config::{self, Loaded, Report, Sources};
 
 /// Reads the cases of a file. `below` is the directory that names are relative to.
@@ -94,8 +97,7 @@ impl Reader<'_> {
         };
         let (mut config, sources) = self.config(config, &of(case.config.is_some(), "config"))?;
         let secrets = case.secrets.as_ref().or(file.secrets.as_ref()).cloned().unwrap_or_default();
-        let mut needs: BTreeSet<Need> =
-            case.needs.iter().chain(&file.needs).map(|wire::Need::Clock| Need::Clock).collect();
+        let mut needs: BTreeSet<Need> = case.needs.iter().chain(&file.needs).map(|need| Need::from(*need)).collect();
 
         // what is refused gets no requests
         let written = case.tokens.as_ref().or(file.tokens.as_ref()).filter(|_| case.steps.is_some());
@@ -104,25 +106,42 @@ impl Reader<'_> {
         let mut mint = Mint::new(&mut config, &secrets, folder, self.findings);
         let token = |(name, token)| Some((String::clone(name), mint.token(token, &tokens_at.child_key(name))?));
         let tokens: BTreeMap<_, _> = written.into_iter().flatten().filter_map(token).collect();
-        needs.extend(mint.has_made_keys().then_some(Need::Keys));
+        let made = mint.made();
+        let keys = tokens.iter().filter_map(|(name, token)| Some((name.clone(), token.public()?))).collect();
         let names: Vec<_> = written.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
 
         let written = case.upstreams.as_ref().or(file.upstreams.as_ref());
         // a case with a configuration of its own need not have all that its file's has
         let of_another = case.config.is_some() && case.upstreams.is_none();
-        let upstreams = self.upstreams(written, &config, of_another, &of(case.upstreams.is_some(), "upstreams"));
+        let upstreams = self.upstreams(written, &config, of_another, &of(case.upstreams.is_some(), "upstreams"), &keys);
+        let written = case.issuers.as_ref().or(file.issuers.as_ref());
+        let of_another = case.config.is_some() && case.issuers.is_none();
+        let issuers_at = of(case.issuers.is_some(), "issuers");
+        let mut issuers = self.values(&[], &keys).issuers(written, &config, of_another, &issuers_at);
+        let written = case.values.as_ref().or(file.values.as_ref());
+        let stored =
+            self.values(&[], &keys).stored(written.unwrap_or(&BTreeMap::new()), &of(case.values.is_some(), "values"));
+        let mut values = stored.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+        outside::publish(&config, &made, &mut issuers, &mut values);
         let slow = |rule: &Rule| matches!(&rule.outcome, super::Outcome::Respond(respond) if respond.delay.is_some());
-        needs.extend(upstreams.values().flatten().any(slow).then_some(Need::Clock));
+        needs.extend(upstreams.values().chain(issuers.values()).flatten().any(slow).then_some(Need::Clock));
+        let own = !made.is_empty() || !issuers.is_empty() || !values.is_empty() || outside::needs_store(&config);
+        needs.extend(own.then_some(Need::Keys));
 
         let peer_at = of(case.peer.is_some(), "peer");
         let peer = case.peer.as_ref().or(file.peer.as_ref());
-        let peer = peer.map(|peer| self.values(&[]).peer(peer, &peer_at)).unwrap_or_default();
+        let local = Peer::new(Ipv4Addr::LOCALHOST.into(), false);
+        let peer = peer.map_or(local, |peer| self.values(&[], &keys).peer(peer, &peer_at));
         needs.extend((!peer.address.is_loopback()).then_some(Need::Peer));
         needs.extend((peer.address.is_loopback() && peer.address.is_ipv6()).then_some(Need::Ipv6));
         needs.extend(peer.secure.then_some(Need::Tls));
+        let known = peer.country.is_some() || peer.asn.is_some() || peer.certificate.is_some();
+        // a configuration that must be refused meets nobody
+        needs.extend((known && case.steps.is_some()).then_some(Need::Client));
+        needs.extend((case.steps.is_some() && has_bindings(&config)).then_some(Need::Binding));
 
         let plan = match (case.steps, case.refused) {
-            (Some(steps), None) => Plan::Steps(self.steps(&steps, &names, &at.child_key("steps"))),
+            (Some(steps), None) => Plan::Steps(self.steps(&steps, &names, &keys, &at.child_key("steps"))),
             (None, Some(refused)) if !refused.is_empty() => {
                 Plan::Refused(refused.into_iter().map(|one| Refused { at: one.at, says: one.says }).collect())
             }
@@ -142,6 +161,8 @@ impl Reader<'_> {
             secrets,
             tokens,
             upstreams,
+            issuers,
+            values,
             peer,
             needs,
             plan,
@@ -173,8 +194,8 @@ impl Reader<'_> {
         }
     }
 
-    fn values<'v>(&'v mut self, tokens: &'v [&'v str]) -> Values<'v> {
-        Values { findings: self.findings, tokens }
+    fn values<'v>(&'v mut self, tokens: &'v [&'v str], keys: &'v Keys) -> Values<'v> {
+        Values { findings: self.findings, tokens, keys }
     }
 
     fn upstreams(
@@ -183,6 +204,7 @@ impl Reader<'_> {
         config: &Value,
         of_another: bool,
         at: &Pointer,
+        keys: &Keys,
     ) -> BTreeMap<String, Vec<Rule>> {
         let mut upstreams = BTreeMap::new();
         for (name, rules) in written.into_iter().flatten() {
@@ -193,25 +215,17 @@ impl Reader<'_> {
                 }
                 self.findings.error(&at, format!("the configuration has no upstream `{name}`")).on_key();
             }
-            let gone = |rule: &wire::Rule| matches!(rule.fail, Some(wire::Fault::ConnectError));
-            if rules.iter().any(|rule| gone(rule) && (rules.len() > 1 || rule.times.is_some())) {
-                let message =
-                    "`connect_error` is an upstream's only rule, for all requests: what is not there reads none";
-                self.findings.error(&at, message);
-            }
-            let mut values = self.values(&[]);
-            let rules = rules.iter().enumerate().filter_map(|(index, rule)| values.rule(rule, &at.child_index(index)));
-            upstreams.insert(name.clone(), rules.collect());
+            upstreams.insert(name.clone(), self.values(&[], keys).rules(rules, &at));
         }
         upstreams
     }
 
-    fn steps(&mut self, steps: &[Value], tokens: &[&str], at: &Pointer) -> Vec<Step> {
+    fn steps(&mut self, steps: &[Value], tokens: &[&str], keys: &Keys, at: &Pointer) -> Vec<Step> {
         let mut all = Vec::new();
         for (index, value) in steps.iter().enumerate() {
             let at = at.child_index(index);
             let Some(step) = self.part(value, &at) else { continue };
-            let Some(action) = action(step, &at, &mut self.values(tokens)) else { continue };
+            let Some(action) = action(step, &at, &mut self.values(tokens, keys)) else { continue };
             all.push(Step { line: self.line(&at), action });
         }
         let sends = |step: &Step| matches!(step.action, Action::Exchange { .. });
@@ -226,27 +240,52 @@ impl Reader<'_> {
 
 fn action(step: wire::Step, at: &Pointer, values: &mut Values<'_>) -> Option<Action> {
     match step {
-        wire::Step { send: Some(send), expect: Some(expect), advance: None, store: None, .. } => {
+        wire::Step { send: Some(send), expect: Some(expect), advance: None, store: None, values: None, .. } => {
             values.not_zero(step.repeat, &at.child_key("repeat"));
             let send = values.send(&send, &at.child_key("send"))?;
             let expect = Box::new(values.expect(&expect, &at.child_key("expect"))?);
             Some(Action::Exchange { send, expect, repeat: step.repeat.unwrap_or(1) })
         }
-        wire::Step { advance: Some(text), send: None, expect: None, repeat: None, store: None, .. } => {
-            values.duration(&text, &at.child_key("advance")).map(Action::Advance)
-        }
-        wire::Step { store: Some(store), send: None, expect: None, repeat: None, advance: None, .. } => {
-            Some(Action::Store(match store {
-                wire::Store::Up => Store::Up,
-                wire::Store::Down => Store::Down,
-                wire::Store::LostResponse => Store::LostResponse,
-                wire::Store::Duplicate => Store::Duplicate,
-                wire::Store::StaleRead => Store::StaleRead,
-            }))
-        }
+        wire::Step {
+            advance: Some(text), send: None, expect: None, repeat: None, store: None, values: None, ..
+        } => values.duration(&text, &at.child_key("advance")).map(Action::Advance),
+        wire::Step {
+            values: Some(changed),
+            send: None,
+            expect: None,
+            repeat: None,
+            advance: None,
+            store: None,
+            ..
+        } => Some(Action::Values(values.stored(&changed, &at.child_key("values")))),
+        wire::Step {
+            store: Some(store), send: None, expect: None, repeat: None, advance: None, values: None, ..
+        } => Some(Action::Store(match store {
+            wire::Store::Up => Store::Up,
+            wire::Store::Down => Store::Down,
+            wire::Store::LostResponse => Store::LostResponse,
+            wire::Store::Duplicate => Store::Duplicate,
+            wire::Store::StaleRead => Store::StaleRead,
+        })),
         _ => {
-            values.findings.error(at, "a step is `send` with `expect`, or `advance`, or `store`");
+            values.findings.error(at, "a step is `send` with `expect`, or `advance`, or `store`, or `values`");
             None
+        }
+    }
+}
+
+fn has_bindings(config: &Value) -> bool {
+    let upstreams = config.get("upstreams").and_then(Value::as_object).into_iter().flatten();
+    let targets = upstreams.filter_map(|(_, upstream)| upstream.get("targets")?.as_array()).flatten();
+    let mut urls = targets.filter_map(|target| target.get("url")?.as_str()?.split_once("://"));
+    urls.any(|(scheme, _)| scheme == BINDING)
+}
+
+impl From<wire::Need> for Need {
+    fn from(need: wire::Need) -> Self {
+        match need {
+            wire::Need::Clock => Self::Clock,
+            wire::Need::Client => Self::Client,
         }
     }
 }

@@ -63,6 +63,11 @@ fn converse(case: &Case, steps: &[Step], subject: &dyn Subject) -> Result<Option
         match &step.action {
             Action::Advance(duration) => session.advance(*duration).map_err(|why| failed("advance", why))?,
             Action::Store(state) => session.set_store(*state).map_err(|why| failed("store", why))?,
+            Action::Values(values) => {
+                let mut changed = values.iter();
+                let set = changed.try_for_each(|(key, value)| session.set_value(key, value.as_deref()));
+                set.map_err(|why| failed("values", why))?;
+            }
             Action::Exchange { send, expect, repeat } => {
                 let send = with_tokens(send, &tokens);
                 for time in 1..=*repeat {

@@ -39,9 +39,14 @@ pub trait Session {
         Err("a real clock cannot be moved".to_owned())
     }
 
-    /// Changes the state of the rate-limit store. Only asked of subjects that do not lack [`Need::Store`].
+    /// Changes the state of the stores. Only asked of subjects that do not lack [`Need::Store`].
     fn set_store(&mut self, _: Store) -> Result<(), String> {
         Err("the store does not fail on demand".to_owned())
+    }
+
+    /// Puts a value into the key-value store, or takes it away. Only asked of subjects that do not lack [`Need::Keys`].
+    fn set_value(&mut self, _: &str, _: Option<&str>) -> Result<(), String> {
+        Err("the values are not the case's".to_owned())
     }
 
     /// The gateway's clock.

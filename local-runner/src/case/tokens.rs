@@ -1,8 +1,8 @@
 //! Tokens that steps send: signed when a case begins, by the gateway's clock, so that no case ages.
 //!
 //! HS256 signs with the identity's secret, which the case has. For all other algorithms the gateway holds its issuer's public
-//! keys, whose private halves the issuer keeps to itself: so the case gets a configuration in which keys made for it stand in
-//! their place. A gateway that runs elsewhere cannot be given them ([`Need::Keys`](super::Need::Keys)), unless the case names a private key.
+//! keys, whose private halves the issuer keeps to itself: so the case gets a configuration, or an issuer, in which keys made for it
+//! stand in their place. A gateway that runs elsewhere cannot be given them ([`Need::Keys`](super::Need::Keys)), unless the case names a private key.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,6 +14,7 @@ use portico_core::config::{Findings, Pointer, wire};
 use portico_core::jwt::Algorithm;
 use serde_json::{Map, Value, json};
 
+use super::outside::Keys;
 use super::values::Values;
 use super::wire::{Signature, Token as Written};
 use crate::sign::Signer;
@@ -30,6 +31,12 @@ pub struct Token {
 }
 
 impl Token {
+    /// The public half of the key that signs it; `None` for a shared secret.
+    pub(super) fn public(&self) -> Option<Value> {
+        let text = |name: &str| self.header.get(name).and_then(Value::as_str);
+        public(&self.signer, text("alg")?, text("kid"))
+    }
+
     /// The token, as it is at `now`. The error says why the key does not sign.
     pub fn sign(&self, now: Timestamp) -> Result<String, String> {
         let issued = now.as_secs().saturating_sub(self.age.as_secs());
@@ -53,9 +60,12 @@ pub(super) struct Mint<'a> {
     /// The folder that the paths of keys are relative to.
     folder: &'a Path,
     findings: &'a mut Findings,
-    /// The keys that were made, by identity and algorithm.
-    made: BTreeMap<(String, &'static str), Arc<Signer>>,
+    /// The keys that were made.
+    made: BTreeMap<Made, Arc<Signer>>,
 }
+
+/// What a key was made for: an identity, an algorithm, a `kid`.
+type Made = (String, &'static str, Option<String>);
 
 /// What is preferred when an identity takes several: the first is small and fast.
 const PREFERRED: [Algorithm; 6] =
@@ -74,8 +84,14 @@ impl<'a> Mint<'a> {
         Self { config, secrets, folder, findings, made: BTreeMap::new() }
     }
 
-    pub(super) fn has_made_keys(&self) -> bool {
-        !self.made.is_empty()
+    /// The public halves of the keys that were made, by identity.
+    pub(super) fn made(&self) -> BTreeMap<String, Vec<Value>> {
+        let mut made = BTreeMap::<String, Vec<Value>>::new();
+        for ((identity, algorithm, kid), signer) in &self.made {
+            let key = public(signer, algorithm, kid.as_deref());
+            made.entry(identity.clone()).or_default().extend(key);
+        }
+        made
     }
 
     /// One token; `None` when something is wrong with it, which is noted.
@@ -86,21 +102,25 @@ impl<'a> Mint<'a> {
         let algorithm_at = if token.algorithm.is_some() { &at.child_key("algorithm") } else { at };
         let algorithm = noted(algorithm, algorithm_at, self.findings)?;
         let key_at = if token.key.is_some() { &at.child_key("key") } else { algorithm_at };
-        let signer = noted(self.signer(&name, &identity, algorithm, token.key.as_deref()), key_at, self.findings)?;
+        let signer = noted(self.signer(&name, &identity, algorithm, token), key_at, self.findings)?;
         let mut claims = Map::new();
         for (claim, accepted) in [("iss", &identity.issuer), ("aud", &identity.audience)] {
             claims.extend(accepted.0.first().map(|value| (claim.to_owned(), value.as_str().into())));
         }
         claims.extend(token.claims.clone());
         let typ = identity.typ.0.first().map_or("JWT", String::as_str);
-        let mut values = Values { findings: self.findings, tokens: &[] };
+        let mut values = Values { findings: self.findings, tokens: &[], keys: &Keys::new() };
         let mut time = |text: &Option<String>, key, usual| match text {
             Some(text) => values.duration(text, &at.child_key(key)),
             None => Some(usual),
         };
+        let mut header = json!({ "alg": algorithm.as_str(), "typ": typ });
+        if let (Some(kid), Some(header)) = (&token.kid, header.as_object_mut()) {
+            header.insert("kid".to_owned(), kid.as_str().into());
+        }
         Some(Token {
             signer,
-            header: json!({ "alg": algorithm.as_str(), "typ": typ }),
+            header,
             claims,
             age: time(&token.age, "age", Duration::ZERO)?,
             expires_in: time(&token.expires_in, "expires_in", Duration::from_secs(3_600))?,
@@ -142,10 +162,10 @@ impl<'a> Mint<'a> {
         name: &str,
         identity: &wire::Jwt,
         algorithm: Algorithm,
-        key: Option<&str>,
+        token: &Written,
     ) -> Result<Arc<Signer>, Wrong> {
         let refused = |why, help: &str| (format!("the identity `{name}` cannot have a token: {why}"), help.to_owned());
-        if let Some(path) = key {
+        if let Some(path) = &token.key {
             let help = "`key` is the PEM file of a private key, relative to the file with the cases";
             return Signer::key(algorithm, &self.folder.join(path))
                 .map(Arc::new)
@@ -164,31 +184,36 @@ impl<'a> Mint<'a> {
                 .map(Arc::new)
                 .map_err(|why| refused(format!("the secret {secret} is unusable, {why}"), "make it longer"));
         }
-        let made = (name.to_owned(), algorithm.as_str());
+        let made = (name.to_owned(), algorithm.as_str(), token.kid.clone());
         if let Some(signer) = self.made.get(&made) {
             return Ok(Arc::clone(signer));
         }
         let signer = Signer::for_tests(algorithm).map_err(|why| refused(why, "try another algorithm"))?;
         let signer = Arc::new(signer);
         self.made.insert(made, Arc::clone(&signer));
-        self.publish(name);
+        if !matches!(identity.jwks, Some(wire::Jwks::At(_))) {
+            self.publish(name);
+        }
         Ok(signer)
     }
 
     /// Puts all keys that were made for an identity in the place of those that it has.
     fn publish(&mut self, name: &str) {
-        let own = self.made.iter().filter(|((identity, _), _)| identity == name);
-        let key = |((_, algorithm), signer): (&(String, &str), &Arc<Signer>)| {
-            let mut key = signer.public()?;
-            key.as_object_mut()?.insert("alg".to_owned(), (*algorithm).into());
-            Some(key)
-        };
-        let keys: Vec<_> = own.filter_map(key).collect();
+        let keys = self.made().remove(name);
         let jwt = self.config.get_mut("identities").and_then(|all| all.get_mut(name)?.get_mut("jwt")?.as_object_mut());
         if let Some(jwt) = jwt {
             jwt.insert("jwks".to_owned(), json!({ "keys": keys }));
         }
     }
+}
+
+/// A key's public half.
+fn public(signer: &Signer, algorithm: &str, kid: Option<&str>) -> Option<Value> {
+    let mut key = signer.public()?;
+    let map = key.as_object_mut()?;
+    map.insert("alg".to_owned(), algorithm.into());
+    map.extend(kid.map(|kid| ("kid".to_owned(), kid.into())));
+    Some(key)
 }
 
 fn algorithm(name: &str, identity: &wire::Jwt, wanted: Option<&str>) -> Result<Algorithm, Wrong> {

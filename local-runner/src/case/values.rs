@@ -1,11 +1,14 @@
 //! What is sent and answered in a case file: requests, responses, header lines, bodies.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use portico_core::config::{Findings, Pointer, units};
+use portico_core::{Certificate, Country};
 use serde_json::Value;
 
+use super::outside::Keys;
 use super::{Outcome, Payload, Peer, Respond, Rule, Send, When, wire};
 
 /// Reads values and notes what is wrong with them.
@@ -13,6 +16,8 @@ pub(super) struct Values<'a> {
     pub(super) findings: &'a mut Findings,
     /// The names of the case's tokens.
     pub(super) tokens: &'a [&'a str],
+    /// The public keys of the case's tokens.
+    pub(super) keys: &'a Keys,
 }
 
 impl Values<'_> {
@@ -37,6 +42,16 @@ impl Values<'_> {
         Some(Rule { when: When { method, path, query, headers }, times: rule.times, outcome })
     }
 
+    pub(super) fn rules(&mut self, rules: &[wire::Rule], at: &Pointer) -> Vec<Rule> {
+        let gone = |rule: &wire::Rule| matches!(rule.fail, Some(wire::Fault::ConnectError));
+        if rules.iter().any(|rule| gone(rule) && (rules.len() > 1 || rule.times.is_some())) {
+            let message = "`connect_error` is an upstream's only rule, for all requests: what is not there reads none";
+            self.findings.error(at, message);
+        }
+        let rules = rules.iter().enumerate();
+        rules.filter_map(|(index, rule)| self.rule(rule, &at.child_index(index))).collect()
+    }
+
     /// What happens no time at all is a mistake.
     pub(super) fn not_zero(&mut self, times: Option<u32>, at: &Pointer) {
         if times == Some(0) {
@@ -45,7 +60,29 @@ impl Values<'_> {
     }
 
     pub(super) fn peer(&mut self, peer: &wire::Peer, at: &Pointer) -> Peer {
-        let mut parsed = Peer { secure: peer.secure, ..Peer::default() };
+        let mut parsed = Peer { asn: peer.asn, ..Peer::new(Ipv4Addr::LOCALHOST.into(), peer.secure) };
+        if let Some(code) = &peer.country {
+            parsed.country = Country::parse(code);
+            if parsed.country.is_none() {
+                let message =
+                    format!("{code:?} is no country code: expected two capital letters of ISO 3166-1 such as DE");
+                self.findings.error(at.child_key("country"), message);
+            }
+        }
+        if let Some(certificate) = &peer.certificate {
+            let at = at.child_key("certificate");
+            let wire::Certificate { subject, issuer, serial, sha256 } = certificate.clone();
+            let sha256 = sha256.unwrap_or_else(|| "0".repeat(64));
+            match Certificate::new(subject, issuer, serial, &sha256) {
+                Some(certificate) => parsed.certificate = Some(certificate.into()),
+                None => {
+                    self.findings.error(at.child_key("sha256"), "expected 64 hex digits");
+                }
+            }
+            if !peer.secure {
+                self.findings.error(&at, "only an encrypted connection has one: add `secure: true`");
+            }
+        }
         if let Some(text) = &peer.address {
             match text.parse() {
                 Ok(address) => parsed.address = address,
@@ -59,8 +96,21 @@ impl Values<'_> {
 
     fn respond(&mut self, wire: &wire::Respond, at: &Pointer) -> Option<Respond> {
         let mut headers = self.lines(&wire.headers, &at.child_key("headers"));
-        let body = self.payload(&wire.json, &wire.body, &wire.chunks, at)?;
-        if wire.json.is_some() && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+        let set = match &wire.keys_of {
+            Some(names) => self.set(names, &at.child_key("keys_of")),
+            None => None,
+        };
+        let body = match (set, self.payload(&wire.json, &wire.body, &wire.chunks, at)?) {
+            (None, body) => body,
+            (Some(set), Payload::None) => Payload::Sized(set.into_bytes()),
+            (Some(_), _) => {
+                self.findings.error(at, "`keys_of` is a body of its own");
+                return None;
+            }
+        };
+        if (wire.json.is_some() || wire.keys_of.is_some())
+            && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+        {
             headers.push(("content-type".to_owned(), "application/json".to_owned()));
         }
         let delay = match &wire.delay {

@@ -51,6 +51,14 @@ wire! {
         /// What each upstream answers, by its name in the configuration; one that is not here answers 200 and nothing else. For
         /// every case that has none of its own.
         pub(super) upstreams: Option<BTreeMap<String, Vec<Rule>>>,
+        /// What is answered at the URLs of key sets (`jwks` of an identity). One that is not here has the keys that were made for
+        /// `tokens`; if there are none, nobody is there. For every case that has none
+        /// of its own.
+        pub(super) issuers: Option<BTreeMap<String, Vec<Rule>>>,
+        /// What the key-value store holds at the beginning, by key: text, JSON, or { keys_of: [TOKEN] }. Key sets that are not here are
+        /// made of the keys that were made for `tokens`. For every case that has none
+        /// of its own.
+        pub(super) values: Option<BTreeMap<String, Value>>,
         /// Who connects, for every case that does not say it itself.
         pub(super) peer: Option<Peer>,
         /// What a subject must be able to do for all the cases.
@@ -81,6 +89,12 @@ wire! {
         pub(super) tokens: Option<BTreeMap<String, Token>>,
         /// What each upstream answers, by its name in the configuration; one that is not here answers 200 and nothing else.
         pub(super) upstreams: Option<BTreeMap<String, Vec<Rule>>>,
+        /// What is answered at the URLs of key sets (`jwks` of an identity). One that is not here has the keys that were made for
+        /// `tokens`; if there are none, nobody is there.
+        pub(super) issuers: Option<BTreeMap<String, Vec<Rule>>>,
+        /// What the key-value store holds at the beginning, by key: text, JSON, or { keys_of: [TOKEN] }. Key sets that are not here are
+        /// made of the keys that were made for `tokens`.
+        pub(super) values: Option<BTreeMap<String, Value>>,
         /// Who connects.
         pub(super) peer: Option<Peer>,
         /// What a subject must be able to do for this case.
@@ -100,6 +114,26 @@ wire! {
         /// Whether the connection is encrypted. Default: false.
         #[serde(default)]
         pub(super) secure: bool,
+        /// The country that the platform knows for the address: ISO 3166-1 alpha-2, such as DE. Default: unknown.
+        pub(super) country: Option<String>,
+        /// The number of the autonomous system that the platform knows for the address. Default: unknown.
+        pub(super) asn: Option<u32>,
+        /// The TLS client certificate that the platform verified; needs `secure`. Default: none.
+        pub(super) certificate: Option<Certificate>,
+    }
+
+    /// A TLS client certificate, as the platform tells of it.
+    #[derive(Default)]
+    #[serde(default)]
+    pub(super) struct Certificate {
+        /// The distinguished name of its subject, such as `CN=device-7,O=Example`. Default: empty.
+        pub(super) subject: String,
+        /// The distinguished name of its issuer. Default: empty.
+        pub(super) issuer: String,
+        /// Its serial number, in hex. Default: empty.
+        pub(super) serial: String,
+        /// Its SHA-256: 64 hex digits. Default: all zeros.
+        pub(super) sha256: Option<String>,
     }
 
     /// What not every subject can do.
@@ -107,6 +141,9 @@ wire! {
     pub(super) enum Need {
         /// Time that stands still between steps: what is expected depends on it.
         Clock,
+        /// A platform that knows countries, autonomous systems and certificates of clients. A case whose `peer` has one needs it
+        /// anyhow.
+        Client,
     }
 
     /// A token, signed when the case begins.
@@ -127,6 +164,8 @@ wire! {
         /// The PEM file of the private key that signs, relative to this file. Default, except for HS256: a key that is made for
         /// the case, and whose public half takes the place of the identity's `jwks`.
         pub(super) key: Option<String>,
+        /// The header's `kid`. Tokens with different ones have different keys. Default: none.
+        pub(super) kid: Option<String>,
         /// `forged`: the signature is not that of this token. Default: valid.
         pub(super) signature: Signature,
     }
@@ -169,7 +208,7 @@ wire! {
         pub(super) headers: BTreeMap<String, String>,
     }
 
-    /// An upstream's response. At most one of `json`, `body` and `chunks`.
+    /// An upstream's response. At most one of `json`, `body`, `chunks` and `keys_of`.
     #[derive(Default)]
     #[serde(default)]
     pub(super) struct Respond {
@@ -185,6 +224,8 @@ wire! {
         pub(super) body: Option<String>,
         /// A body in parts, sent without its length.
         pub(super) chunks: Option<Vec<String>>,
+        /// The JWK Set of the public keys of these `tokens`.
+        pub(super) keys_of: Option<Vec<String>>,
         /// How late it comes; the clock moves on. Later than the upstream's timeout is no response in time.
         pub(super) delay: Option<String>,
         /// After how many bytes of the body the connection breaks.
@@ -210,7 +251,7 @@ wire! {
         pub(super) says: String,
     }
 
-    /// What is done: `send` with `expect`, or `advance`, or `store`.
+    /// What is done: `send` with `expect`, or `advance`, or `store`, or `values`.
     #[derive(Default)]
     #[serde(default)]
     pub(super) struct Step {
@@ -225,22 +266,24 @@ wire! {
         pub(super) repeat: Option<u32>,
         /// Moves the clock on, such as 30s.
         pub(super) advance: Option<String>,
-        /// What becomes of the steps of the rate-limit store from now on.
+        /// What becomes of the steps of the stores, of rate limits and of values, from now on.
         pub(super) store: Option<Store>,
+        /// Changes what the key-value store holds; `null` takes a value away.
+        pub(super) values: Option<BTreeMap<String, Value>>,
     }
 
-    /// The state of the rate-limit store.
+    /// The state of the stores, of rate limits and of values.
     #[derive(Copy)]
     pub(super) enum Store {
-        /// Its steps are taken, once each.
+        /// Their steps are taken, once each.
         Up,
-        /// Its steps are refused, and nothing is changed.
+        /// Their steps are refused, and nothing is changed.
         Down,
-        /// Its steps are taken, and their answers get lost.
+        /// Their steps are taken, and their answers get lost.
         LostResponse,
-        /// Its steps are taken twice each.
+        /// Those of rate limits are taken twice each.
         Duplicate,
-        /// Its steps are decided on the state before the last.
+        /// Those of rate limits are decided on the state before the last; values are read as they were before they were last written.
         StaleRead,
     }
 

@@ -1,9 +1,9 @@
-//! Rate limits that ask for more than the store of a platform can keep.
+//! Rate limits: those that ask for more than the store of a platform can keep, and how much the others let pass.
 
 use portico_core::config::outline::Outline;
-use portico_core::config::wire::Mode;
-use portico_core::config::{Code, Findings};
-use portico_core::limit::Guarantee;
+use portico_core::config::wire::{Mode, RateLimit};
+use portico_core::config::{Code, Findings, Pointer};
+use portico_core::limit::{Bound, Guarantee};
 
 /// Where a configuration is to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -24,7 +24,8 @@ impl Target {
         let alone = (Guarantee::Approximate, "there is no shared store yet, each instance counts for itself");
         match self {
             Self::Native => (Guarantee::Exact, "a process counts in its own memory"),
-            Self::Cloudflare | Self::Spin | Self::Lambda => alone,
+            Self::Cloudflare => (Guarantee::Exact, "each key is counted by one Durable Object"),
+            Self::Spin | Self::Lambda => alone,
         }
     }
 }
@@ -32,17 +33,41 @@ impl Target {
 /// Errors for limits that `target` cannot keep.
 pub(super) fn kept_on(target: Target, outline: &Outline, findings: &mut Findings) {
     let (kept, why) = target.store();
-    for route in &outline.routes {
-        let Some(limit) = super::on(&route.wire.policies.rate_limit) else { continue };
-        if limit.mode != Mode::Off && limit.guarantee > kept {
-            let name = format!("{target:?}").to_lowercase();
-            findings
-                .error(
-                    route.policy_at("rate_limit").child_key("guarantee"),
-                    format!("the limit asks for exact counts, and on {name} {why}"),
-                )
-                .code(Code::LimitGuarantee)
-                .help("write `guarantee: approximate` if more than the limit may pass, or run it on native");
-        }
+    for (limit, at) in limits(outline).filter(|(limit, _)| limit.guarantee() > kept) {
+        let name = format!("{target:?}").to_lowercase();
+        let asked = match limit.guarantee() {
+            Guarantee::Exact => "exact",
+            Guarantee::Bounded => "bounded",
+            Guarantee::Approximate => continue,
+        };
+        findings
+            .error(at.child_key("guarantee"), format!("the limit asks for {asked} counts, and on {name} {why}"))
+            .code(Code::LimitGuarantee)
+            .help("write `guarantee: approximate` if more than the limit may pass, or run it on native or cloudflare");
     }
+}
+
+/// Notes on what limits with leases let pass. One that asks for approximate counts promises nothing, one that observes lets
+/// everything pass.
+pub(super) fn bounds(outline: &Outline, findings: &mut Findings) {
+    let promises = |limit: &RateLimit| limit.mode == Mode::Enforce && limit.guarantee() == Guarantee::Bounded;
+    for (limit, at) in limits(outline) {
+        let Some(lease) = limit.lease.filter(|_| promises(limit)) else { continue };
+        let bound = Bound::new(limit.limit, limit.burst.unwrap_or(limit.limit), limit.cost, lease);
+        let Bound { shared, for_each_instance, altogether } = bound;
+        let (per, units) = (&limit.per, if limit.cost == 1 { "requests" } else { "units" });
+        let more = format!("and {for_each_instance} more for each instance that holds a lease");
+        let message = format!("in any {per} at most {shared} {units} pass, {more}, but never more than {altogether}");
+        findings
+            .note(Code::LimitBound, at.child_key("lease"), message)
+            .help("a smaller `lease` lets fewer pass, none the fewest");
+    }
+}
+
+/// The limits that are on, each with its place.
+fn limits(outline: &Outline) -> impl Iterator<Item = (&RateLimit, Pointer)> {
+    outline.routes.iter().filter_map(|route| {
+        let limit = super::on(&route.wire.policies.rate_limit).filter(|limit| limit.mode != Mode::Off)?;
+        Some((limit, route.policy_at("rate_limit")))
+    })
 }

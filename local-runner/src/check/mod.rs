@@ -6,6 +6,7 @@
 
 mod access;
 mod guarantee;
+mod platform;
 mod probe;
 mod routes;
 mod secrets;
@@ -18,6 +19,7 @@ use portico_core::config::wire::Setting;
 use serde_json::Value;
 
 pub(crate) use guarantee::Target;
+pub(crate) use platform::missing_on;
 
 /// Adds what is found in a configuration without errors to what is known of it.
 pub(crate) fn lint(outline: &Outline, document: &Value, target: Option<Target>, findings: &mut Findings) {
@@ -28,6 +30,7 @@ pub(crate) fn lint(outline: &Outline, document: &Value, target: Option<Target>, 
     upstreams::retries(outline, findings);
     streams::unread(outline, findings);
     secrets::look_alikes(document, findings);
+    guarantee::bounds(outline, findings);
     if let Some(target) = target {
         guarantee::kept_on(target, outline, findings);
     }

@@ -217,8 +217,8 @@ fn guarantees_are_asked_of_the_target() {
             "routes: [{{ name: a, match: {{ path: /a }}, respond: {{}}, policies: {{ rate_limit: {{ limit: 1, per: 1m{keys} }} }} }}]\n"
         )
     };
-    for target in [Target::Cloudflare, Target::Spin, Target::Lambda] {
-        for asked in ["", ", guarantee: exact", ", mode: observe"] {
+    for target in [Target::Spin, Target::Lambda] {
+        for asked in ["", ", guarantee: exact", ", guarantee: bounded", ", mode: observe"] {
             let told = found_on(Some(target), &limit(asked));
             assert_eq!(told, ["limit_guarantee at routes[0].policies.rate_limit.guarantee"], "{target:?} {asked}");
         }
@@ -226,12 +226,46 @@ fn guarantees_are_asked_of_the_target() {
             assert_eq!(found_on(Some(target), &limit(asked)), [""; 0], "{target:?} {asked}");
         }
     }
-    for target in [Some(Target::Native), None] {
-        assert_eq!(found_on(target, &limit("")), [""; 0], "{target:?}");
+    for target in [Some(Target::Native), Some(Target::Cloudflare), None] {
+        for asked in ["", ", guarantee: bounded"] {
+            assert_eq!(found_on(target, &limit(asked)), [""; 0], "{target:?} {asked}");
+        }
     }
     let inherited = "defaults: { rate_limit: { limit: 1, per: 1m } }\n\
                      routes: [{ name: a, match: { path: /a }, respond: {} }, { name: b, match: { path: /b }, respond: {} }]\n";
     assert_eq!(found_on(Some(Target::Spin), inherited), ["limit_guarantee at defaults.rate_limit.guarantee"]);
+}
+
+#[test]
+fn a_lease_asks_for_bounded_counts_and_its_bound_is_told() {
+    let limit = |keys: &str| {
+        format!(
+            "routes: [{{ name: a, match: {{ path: /a }}, respond: {{}}, policies: {{ rate_limit: {{ limit: 1000, per: 1m{keys} }} }} }}]\n"
+        )
+    };
+    let told = |keys: &str| {
+        let found = findings(Some(Target::Cloudflare), &limit(keys));
+        found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let note = |shared: &str, each: u64, altogether: u64| {
+        let instances = "more for each instance that holds a lease, but never more than";
+        format!(
+            "note: routes[0].policies.rate_limit.lease: in any 1m at most {shared} pass, and {each} {instances} {altogether} \
+             (a smaller `lease` lets fewer pass, none the fewest)"
+        )
+    };
+    assert_eq!(told(", lease: 20"), note("2000 requests", 19, 3000));
+    assert_eq!(told(", lease: 20, cost: 3, burst: 100, guarantee: bounded"), note("1100 units", 15, 2100));
+    for silent in ["", ", lease: 20, guarantee: approximate", ", lease: 20, mode: observe", ", lease: 20, mode: off"] {
+        assert_eq!(told(silent), "", "{silent}");
+    }
+    assert_eq!(
+        found_on(Some(Target::Spin), &limit(", lease: 20")),
+        [
+            "limit_bound at routes[0].policies.rate_limit.lease",
+            "limit_guarantee at routes[0].policies.rate_limit.guarantee",
+        ]
+    );
 }
 
 #[test]
@@ -241,7 +275,7 @@ fn the_examples_of_the_documentation_are_what_they_are_said_to_be() {
     for code in Code::ALL {
         let entry = portico::config::entry(*code);
         let blocks: Vec<_> = entry.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-        let target = (*code == Code::LimitGuarantee).then_some(Target::Cloudflare);
+        let target = (*code == Code::LimitGuarantee).then_some(Target::Spin);
         match blocks.as_slice() {
             [bad, good] => {
                 assert!(codes(target, bad).contains(code), "{code} is not found in its bad example:\n{bad}");
@@ -250,4 +284,41 @@ fn the_examples_of_the_documentation_are_what_they_are_said_to_be() {
             _ => assert!(blocks.is_empty() && (!code.is_waivable() || without.contains(code)), "{code} lacks examples"),
         }
     }
+}
+
+#[test]
+fn only_cloudflare_knows_clients_and_has_bindings() {
+    let parts = "
+upstreams: { app: { targets: [{ url: 'http://app.internal' }, { url: 'binding://APP' }], timeout: 5s } }
+identities:
+  users: { jwt: { secret: '${secret.S}', issuer: a, audience: b, algorithms: [HS256] } }
+  devices: { client_cert: { any: true } }
+defaults: { ip: { deny: ['country:DE', '10.0.0.1', '2001:db8::1'] } }
+routes:
+  - { name: a, match: { path: /a }, respond: {} }
+  - { name: b, match: { path: /b }, respond: {}, policies: { ip: { allow: ['::1', 'asn:1'], mode: observe }, auth: { any_of: [users, devices] } } }
+  - { name: c, match: { path: /c }, respond: {}, policies: { ip: { deny: ['asn:1'], mode: off }, auth: { any_of: [devices], mode: off } } }
+  - { name: d, match: { path: /d }, respond: { headers: { X-Country: '${client.country}' } }, policies: { ip: off } }
+";
+    let document = gateway(parts);
+    let outline = Outline::read(&document, &mut Findings::new()).unwrap();
+    let missing = |target| {
+        let mut findings = Findings::new();
+        super::missing_on(target, &outline, &mut findings);
+        let told = findings.iter().map(|found| format!("{} {} at {}", found.severity, found.code, found.pointer));
+        told.collect::<Vec<_>>()
+    };
+    for target in [Target::Native, Target::Spin, Target::Lambda] {
+        assert_eq!(
+            missing(target),
+            [
+                "error binding_upstream at upstreams.app.targets[1].url",
+                "error client_unknown at defaults.ip.deny[0]",
+                "error client_unknown at routes[1].policies.ip.allow[1]",
+                "error client_unknown at routes[1].policies.auth.any_of[1]",
+            ],
+            "{target:?}"
+        );
+    }
+    assert_eq!(missing(Target::Cloudflare), [""; 0]);
 }

@@ -8,24 +8,28 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use portico::config::Style;
+use portico::demo;
 use portico::platform::{NativePlatform, Settings};
 use portico::server::{self, Listener};
 use portico::tls;
+use portico::values::Values;
+use portico_core::forward::BINDING;
 use portico_core::{HEALTH_PATH, Platform as _};
 
 use super::{ConfigOption, Failure, listen, routes};
-use crate::configuration::{self, Configuration, Purpose, demo_targets_of};
+use crate::configuration::{self, Configuration, Purpose, targets_of};
 use crate::log::{self, Lines, Readable};
 use crate::reload::{Reloaded, Reloader};
 use crate::secrets::{self, Secrets};
 use crate::signals::End;
+use crate::store::{self, StoreOption};
 use crate::watch::{self, Look};
 
 /// What `portico dev` takes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Secrets come from environment variables of their names, or from dev.env (lines of KEY=VALUE) beside the configuration.
-Targets like demo://echo are answered by portico itself: echo, orders, slow, failing, sse.
+Targets like demo://echo are answered by portico itself: echo, orders, slow, failing, sse; and binding://NAME like echo.
 
 Examples:
   portico dev
@@ -37,6 +41,8 @@ pub(super) struct Options {
     /// The address and port to listen on
     #[arg(short, long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = listen::parse)]
     pub(super) listen: SocketAddr,
+    #[command(flatten)]
+    store: StoreOption,
 }
 
 /// Who develops does not want to wait for open streams when the server is stopped.
@@ -47,13 +53,15 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     let path = options.config.path;
     let help = "it holds lines of KEY=VALUE, see docs/command-line.md";
     let secrets = Secrets::beside(&path).map_err(|error| Failure::usage(error, help))?;
+    let values = super::values(&options.store)?;
     let configuration = configuration::read(&path, Purpose::Develop, &secrets)
+        .and_then(|read| store::provided(read, values.as_ref()))
         .map_err(|refused| Failure::configuration(&refused.report))?;
     let runtime = super::runtime(None)?;
     let (lines, writer) = Lines::to(io::stdout(), "stdout").map_err(no_thread)?;
     let style = Readable { colour: log::colour(&io::stdout()) };
     log::messages_as_text(lines.clone(), style.colour);
-    let done = runtime.block_on(serve(path, options.listen, secrets, configuration, lines, style));
+    let done = runtime.block_on(serve(path, options.listen, secrets, values, configuration, lines, style));
     log::finish([writer]);
     done
 }
@@ -62,6 +70,7 @@ async fn serve(
     path: PathBuf,
     address: SocketAddr,
     secrets: Secrets,
+    values: Option<Values>,
     configuration: Configuration,
     lines: Lines,
     style: Readable,
@@ -69,7 +78,8 @@ async fn serve(
     let (tcp, address) = listen::bind(address).await?;
     let mut end = End::new().map_err(|error| no_thread(error.to_string()))?;
     let (roots, problems) = tls::native_roots();
-    let settings = Settings { roots, secrets: secrets.file.clone(), demo: true, ..Settings::default() };
+    let settings =
+        Settings { roots, secrets: secrets.file.clone(), values: values.clone(), demo: true, ..Settings::default() };
     let platform = NativePlatform::new(settings).map_err(|error| no_thread(error.to_string()))?;
     let platform = Arc::new(platform);
 
@@ -86,12 +96,15 @@ async fn serve(
             banner.push_str(&format!("warning: {problem}\n"));
         }
     }
-    if !demo_targets_of(&document).is_empty() {
-        banner.push_str("targets with demo:// are answered by portico itself\n");
+    for (scheme, like) in [(demo::SCHEME, ""), (BINDING, ", as demo://echo would")] {
+        if !targets_of(&document, scheme).is_empty() {
+            banner.push_str(&format!("targets with {scheme}:// are answered by portico itself{like}\n"));
+        }
     }
 
     let current = Arc::new(ArcSwap::from_pointee(gateway));
-    let reloader = Reloader { path: path.clone(), purpose: Purpose::Develop, secrets, current: Arc::clone(&current) };
+    let (path_again, serving) = (path.clone(), Arc::clone(&current));
+    let reloader = Reloader { path: path_again, purpose: Purpose::Develop, secrets, values, current: serving };
     watched.push(secrets::file_beside(&path));
     let problems = watch::watch(&watched, {
         let lines = lines.clone();

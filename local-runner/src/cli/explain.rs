@@ -1,7 +1,6 @@
 //! `portico explain`: what becomes of a request, step by step, and why.
 
 use std::io::stdout;
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -11,6 +10,7 @@ use serde_json::Value;
 
 use super::{ConfigOption, Failure, note, print, runtime};
 use crate::configuration::Configuration;
+use crate::explain::client::Client;
 use crate::explain::curl::{Curl, Wrong};
 use crate::explain::{Setting, Silence, human, json, live, simulate};
 use crate::log::{self, Readable, plain};
@@ -28,6 +28,7 @@ nothing. Unlike curl, nothing is sent along by itself but Host and what belongs 
 Examples:
   portico explain /orders/7
   portico explain https://api.example.com/orders -H 'X-API-Key: demo-key-acme' --from 198.51.100.7
+  portico explain https://api.example.com/orders --country DE --certificate 'subject=CN=device-7,O=Example'
   portico explain -X OPTIONS /orders/7 -H 'Origin: https://shop.example' -H 'Access-Control-Request-Method: GET'
   portico explain --format json /orders/7 | jq '.steps[] | select(.outcome == \"deny\")'
   portico explain --live https://api.example.com/orders/7
@@ -40,9 +41,8 @@ pub(super) struct Options {
     config: ConfigOption,
     #[command(flatten)]
     curl: Curl,
-    /// The address that connects to the gateway
-    #[arg(long, value_name = "ADDRESS", default_value_t = Ipv4Addr::LOCALHOST.into())]
-    from: IpAddr,
+    #[command(flatten)]
+    client: Client,
     /// What every upstream answers
     #[arg(long, value_name = "STATUS", default_value = "200", value_parser = status)]
     status: StatusCode,
@@ -50,10 +50,10 @@ pub(super) struct Options {
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// Send the request, signed with the secret of the configuration's `debug`, and show what the gateway tells
-    #[arg(long, conflicts_with_all = ["from", "status"])]
+    #[arg(long, conflicts_with_all = ["from", "country", "asn", "certificate", "status"])]
     live: bool,
     /// Only sign the request: print the header that asks the gateway for its trace
-    #[arg(long, conflicts_with_all = ["live", "from", "status", "format"])]
+    #[arg(long, conflicts_with_all = ["live", "from", "country", "asn", "certificate", "status", "format"])]
     sign: bool,
 }
 
@@ -90,8 +90,8 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         })?
     } else {
         let Configuration { gateway, document, .. } = &read;
-        let (from, status) = (options.from, options.status);
-        let setting = Setting { gateway, document, sources, secrets: &secrets, from, status };
+        let peer = &options.client.peer(asked.secure);
+        let setting = Setting { gateway, document, sources, secrets: &secrets, peer, status: options.status };
         simulate(&setting, asked)
     };
     if !told.is_of(&read.gateway) {

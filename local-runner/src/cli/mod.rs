@@ -5,6 +5,7 @@ mod check;
 mod dev;
 mod diff;
 mod explain;
+mod key;
 mod listen;
 mod routes;
 mod schema;
@@ -19,9 +20,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use portico::config::{Report, Style};
+use portico::values::Values;
 
 use crate::configuration::{self, Configuration, Purpose};
 use crate::secrets::Secrets;
+use crate::store::StoreOption;
 
 /// An API gateway in one small program and one file, gateway.yaml.
 ///
@@ -66,6 +69,8 @@ enum Command {
     Schema(schema::Options),
     /// Sign a token that the gateway accepts, for development only
     Token(token::Options),
+    /// Make an API key, its record and the command that stores it
+    Key(key::Options),
 }
 
 /// Which configuration a command is about.
@@ -86,6 +91,12 @@ impl ConfigOption {
     }
 }
 
+/// Opens the key-value store that a server is to have.
+fn values(option: &StoreOption) -> Result<Option<Values>, Failure> {
+    let help = "--values takes a directory; make an empty one with mkdir";
+    option.open().map_err(|error| Failure::usage(error, help))
+}
+
 /// Runs the command that the process was started with.
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
@@ -99,6 +110,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Explain(options) => explain::run(&options),
         Command::Schema(options) => schema::run(&options),
         Command::Token(options) => token::run(&options),
+        Command::Key(options) => key::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,6 +11,7 @@ use portico::config::Report;
 use portico::platform::{NativePlatform, Settings};
 use portico::server::{self, Ended, Listener};
 use portico::tls;
+use portico::values::Values;
 use portico_core::Platform as _;
 use portico_core::config::{Severity, units};
 
@@ -20,6 +21,7 @@ use crate::log::{self, Lines};
 use crate::reload::{Reloaded, Reloader};
 use crate::secrets::Secrets;
 use crate::signals::{End, Reload};
+use crate::store::{self, StoreOption};
 
 /// What `portico serve` takes.
 #[derive(Debug, clap::Args)]
@@ -43,6 +45,8 @@ pub(super) struct Options {
     /// The certificate's private key, PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    store: StoreOption,
     /// Threads that serve requests [default: the number of processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
@@ -54,7 +58,9 @@ pub(super) struct Options {
 /// Runs the command.
 pub(super) fn run(options: Options) -> Result<(), Failure> {
     let secrets = Secrets::environment();
+    let values = super::values(&options.store)?;
     let configuration = configuration::read(&options.config.path, Purpose::Serve, &secrets)
+        .and_then(|read| store::provided(read, values.as_ref()))
         .map_err(|refused| Failure::configuration(&refused.report))?;
     let tls = match (&options.tls_cert, &options.tls_key) {
         (Some(certificates), Some(key)) => {
@@ -67,7 +73,7 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     let (access, access_writer) = Lines::to(io::stdout(), "stdout").map_err(not_started)?;
     let (messages, messages_writer) = Lines::to(io::stderr(), "stderr").map_err(not_started)?;
     log::messages_as_json(messages);
-    let done = runtime.block_on(serve(options, tls, secrets, configuration, access));
+    let done = runtime.block_on(serve(options, tls, secrets, values, configuration, access));
     log::finish([access_writer, messages_writer]);
     done
 }
@@ -76,13 +82,15 @@ async fn serve(
     options: Options,
     tls: Option<Arc<rustls::ServerConfig>>,
     secrets: Secrets,
+    values: Option<Values>,
     configuration: Configuration,
     access: Lines,
 ) -> Result<(), Failure> {
     let mut end = End::new().map_err(not_started)?;
     let mut hangup = Reload::new().map_err(not_started)?;
     let (roots, problems) = tls::native_roots();
-    let platform = NativePlatform::new(Settings { roots, ..Settings::default() }).map_err(not_started)?;
+    let settings = Settings { roots, values: values.clone(), ..Settings::default() };
+    let platform = NativePlatform::new(settings).map_err(not_started)?;
     let platform = Arc::new(platform);
     let Configuration { gateway, document, report, .. } = configuration;
     let scheme = if tls.is_some() { "https" } else { "http" };
@@ -106,7 +114,7 @@ async fn serve(
 
     let current = Arc::new(ArcSwap::from_pointee(gateway));
     let path = options.config.path;
-    let reloader = Reloader { path, purpose: Purpose::Serve, secrets, current: Arc::clone(&current) };
+    let reloader = Reloader { path, purpose: Purpose::Serve, secrets, values, current: Arc::clone(&current) };
     let reloader = Arc::new(reloader);
     let reloading = tokio::spawn(async move {
         loop {
@@ -118,7 +126,7 @@ async fn serve(
     });
 
     let clock = Arc::clone(&platform);
-    let on_after = move |after: portico_core::After| access.send(log::json(&after.record, clock.now()));
+    let on_after = move |after: portico_core::After| access.send(after.record.to_json(clock.now()) + "\n");
     let server_options = server::Options { drain: options.drain, ..server::Options::default() };
     let (ending, ended) = tokio::sync::oneshot::channel::<()>();
     let shutdown = async {
@@ -161,6 +169,7 @@ fn tell(report: &Report) {
         match note.severity {
             Severity::Error => tracing::error!(code, file, line, column, pointer, help, "{}", note.message),
             Severity::Warning => tracing::warn!(code, file, line, column, pointer, help, "{}", note.message),
+            Severity::Note => tracing::info!(code, file, line, column, pointer, help, "{}", note.message),
         }
     }
 }

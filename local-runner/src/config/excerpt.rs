@@ -149,7 +149,7 @@ impl Diagnostic for Shown<'_> {
 
     fn severity(&self) -> Option<miette::Severity> {
         Some(match (self.waived, self.note.severity) {
-            (Some(_), _) => miette::Severity::Advice,
+            (Some(_), _) | (None, Severity::Note) => miette::Severity::Advice,
             (None, Severity::Error) => miette::Severity::Error,
             (None, Severity::Warning) => miette::Severity::Warning,
         })

@@ -139,7 +139,8 @@ impl Report {
             (count > 0).then(|| format!("{count} {severity}{}", if count == 1 { "" } else { "s" }))
         };
         let waived = (!self.waived.is_empty()).then(|| format!("{} waived", self.waived.len()));
-        let counts: Vec<_> = [Severity::Error, Severity::Warning].into_iter().filter_map(count).chain(waived).collect();
+        let severities = [Severity::Error, Severity::Warning, Severity::Note];
+        let counts: Vec<_> = severities.into_iter().filter_map(count).chain(waived).collect();
         counts.join(", ")
     }
 

@@ -27,6 +27,12 @@ async fn echo_tells_what_it_received() {
 }
 
 #[tokio::test]
+async fn a_binding_tells_what_it_received() {
+    let told: Value = serde_json::from_str(&body(get("binding://orders/a?b").await.unwrap()).await).unwrap();
+    assert_eq!([&told["path"], &told["query"]], ["/a", "b"]);
+}
+
+#[tokio::test]
 async fn orders_are_a_list_one_or_none() {
     let list: Value = serde_json::from_str(&body(get("demo://orders/").await.unwrap()).await).unwrap();
     assert_eq!(list["orders"].as_array().unwrap().len(), 3);

@@ -118,6 +118,10 @@ fn judgement(effect: Effect, old: Option<&Canonical>, new: Option<&Canonical>) -
         }
         (Effect::LooserAs(value), _, Some(new)) if new.shown() == value => Judgement::Looser,
         (Effect::LooserAs(_), _, _) => Judgement::Tighter,
+        (Effect::Rising(values), Some(old), Some(new)) => {
+            let rank = |value: &Canonical| values.iter().position(|known| *known == value.shown());
+            if rank(new) > rank(old) { Judgement::Looser } else { Judgement::Tighter }
+        }
         (Effect::Guard, None, Some(_)) => Judgement::Tighter,
         (Effect::Guard, Some(_), None) => Judgement::Looser,
         _ => Judgement::Changed,
@@ -135,7 +139,7 @@ mod tests {
     fn told(policy: &str, old: Value, new: Value) -> Vec<String> {
         let under = Pointer::root().child_key(policy);
         let facts = |value: &Value| match policy {
-            "jwt" | "api_key" => facts(IDENTITY, value, &under, &under),
+            "jwt" | "api_key" | "client_cert" => facts(IDENTITY, value, &under, &under),
             _ => facts(POLICIES, value, &under, &under),
         };
         let differ = compare(&facts(&old), &facts(&new));
@@ -148,7 +152,20 @@ mod tests {
             ("rate_limit", json!({ "limit": 100 }), json!({ "limit": 200 }), "looser: rate_limit.limit 100 → 200"),
             ("rate_limit", json!({ "per": "1m" }), json!({ "per": "30s" }), "looser: rate_limit.per 1m → 30s"),
             ("rate_limit", json!({ "cost": 2 }), json!({}), "looser: rate_limit.cost 2 → 1"),
-            ("rate_limit", json!({}), json!({ "on_error": "allow" }), "looser: rate_limit.on_error deny → allow"),
+            ("rate_limit", json!({}), json!({ "on_error": "local" }), "looser: rate_limit.on_error deny → local"),
+            (
+                "rate_limit",
+                json!({ "on_error": "local" }),
+                json!({ "on_error": "allow" }),
+                "looser: rate_limit.on_error local → allow",
+            ),
+            (
+                "rate_limit",
+                json!({ "guarantee": "exact" }),
+                json!({ "guarantee": "bounded" }),
+                "looser: rate_limit.guarantee exact → bounded",
+            ),
+            ("rate_limit", json!({}), json!({ "lease": 20 }), "looser: rate_limit.lease 1 → 20"),
             ("auth", json!({ "scopes": ["a", "b"] }), json!({ "scopes": "b" }), "looser: auth.scopes now without a"),
             ("auth", json!({ "any_of": ["a"] }), json!({ "any_of": ["b", "a"] }), "looser: auth.any_of now with b"),
             ("auth", json!({}), json!({ "optional": true }), "looser: auth.optional false → true"),
@@ -156,6 +173,31 @@ mod tests {
             ("auth", json!({ "claims": { "role": "a" } }), json!({}), "looser: auth.claims.role a → any"),
             ("ip", json!({ "allow": ["10.0.0.0/8"] }), json!({}), "looser: ip.allow 10.0.0.0/8 → any"),
             ("ip", json!({ "deny": ["10.0.0.1"] }), json!({}), "looser: ip.deny now without 10.0.0.1"),
+            (
+                "ip",
+                json!({ "allow": ["10.0.0.0/8"] }),
+                json!({ "allow": ["country:DE", "10.0.0.0/8"] }),
+                "looser: ip.allow now with country:DE",
+            ),
+            (
+                "ip",
+                json!({ "deny": ["asn:64496", "asn:64497"] }),
+                json!({ "deny": ["asn:64497"] }),
+                "looser: ip.deny now without asn:64496",
+            ),
+            ("client_cert", json!({ "any": false }), json!({ "any": true }), "looser: client_cert.any false → true"),
+            (
+                "client_cert",
+                json!({ "certs": { "acme": { "sha256": "AB" } } }),
+                json!({ "certs": { "acme": { "sha256": ["ab", "cd"] } } }),
+                "looser: client_cert.certs.acme.sha256 now with cd",
+            ),
+            (
+                "client_cert",
+                json!({ "certs": { "acme": { "sha256": "ab" } } }),
+                json!({ "certs": { "acme": { "sha256": "ab" }, "beta": { "sha256": "cd" } } }),
+                "looser: client_cert.certs.beta added: sha256 cd",
+            ),
             ("body_limit", json!({ "max": "1KiB" }), json!({ "max": "1MiB" }), "looser: body_limit.max 1KiB → 1MiB"),
             (
                 "cors",

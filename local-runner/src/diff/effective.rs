@@ -67,6 +67,8 @@ impl<'d> Route<'d> {
         if let Some(limit) = policies.get_mut("rate_limit") {
             let usual = limit.value.get("limit").cloned().unwrap_or_default();
             limit.imply("burst", usual);
+            let leased = limit.value.get("lease").is_some();
+            limit.imply("guarantee", json!(if leased { "bounded" } else { "exact" }));
         }
         let name = route.get("name").and_then(Value::as_str).unwrap_or_default();
         Self { name, at, rest, policies }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use portico_core::config::wire;
 use portico_core::jwt::{Algorithm, KeySet};
 use serde_json::Value;
 
@@ -15,11 +16,11 @@ pub(super) enum Element {
     Header,
     /// Origins; letter case does not count.
     Origin,
-    /// Addresses and networks.
+    /// Addresses and networks; countries and autonomous systems have one spelling.
     Net,
     /// SHA-256 hashes of keys: told apart by all digits, shown by their first.
     Fingerprint,
-    /// The keys of a JWK Set: told apart by their thumbprints.
+    /// The keys of a JWK Set: told apart by their thumbprints. Of one that is elsewhere, where it is.
     PublicKey,
 }
 
@@ -60,8 +61,11 @@ fn net(text: &str) -> Option<String> {
     Some(format!("{address}/{prefix}"))
 }
 
-/// `k1 (3f2a9c0b…)` for each key that can be used, by everything that its use depends on.
+/// `k1 (3f2a9c0b…)` for each key that can be used, by everything that its use depends on; or the place where they are.
 fn public_keys(value: &Value) -> BTreeMap<String, String> {
+    if let Some(place) = elsewhere(value) {
+        return BTreeMap::from([(place.clone(), place)]);
+    }
     let Ok((keys, _)) = KeySet::parse(value) else { return BTreeMap::new() };
     let described = keys.keys().iter().map(|key| {
         let thumbprint: String = key.thumbprint().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -70,6 +74,15 @@ fn public_keys(value: &Value) -> BTreeMap<String, String> {
         (format!("{thumbprint} {:?} {algorithms:?}", key.id()), format!("{id} ({start}…)"))
     });
     described.collect()
+}
+
+/// Where a key set is that is not in the configuration.
+pub(super) fn elsewhere(jwks: &Value) -> Option<String> {
+    match serde_json::from_value(jwks.clone()) {
+        Ok(wire::Jwks::At(wire::JwksPlace { url: Some(url), .. })) => Some(url),
+        Ok(wire::Jwks::At(wire::JwksPlace { store: Some(name), .. })) => Some(format!("{name} in the store")),
+        _ => None,
+    }
 }
 
 /// The targets of an upstream: one that takes nothing is none, two of one URL are one.

@@ -62,12 +62,19 @@ pub(super) fn said<'f>(facts: impl IntoIterator<Item = (&'f Pointer, &'f Fact)>,
 fn collect(table: &'static [Key], value: &Value, at: &Pointer, under: &Pointer, facts: &mut Facts) {
     match (find(table, under), value) {
         (Some(key), _) if key.kind == Kind::Ignored => {}
-        (Some(key), _) => {
+        (Some(key), parts) => {
             let value = match key.kind {
                 Kind::Template if is_secret(under, value) => Canonical::Hidden(value.to_string()),
                 kind => Canonical::new(kind, value),
             };
             facts.insert(under.clone(), Fact { value, effect: key.effect, at: at.clone(), is_default: false });
+            // a value that is compared as a whole may have keys that are told besides
+            for (name, part) in parts.as_object().into_iter().flatten() {
+                let under = under.child_key(name);
+                if find(table, &under).is_some() {
+                    collect(table, part, &at.child_key(name), &under, facts);
+                }
+            }
         }
         (None, Value::Object(entries)) => {
             for (name, value) in entries {

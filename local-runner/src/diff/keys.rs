@@ -35,11 +35,13 @@ pub(super) enum Effect {
     Permit,
     /// Becoming this value is looser, becoming another is tighter.
     LooserAs(&'static str),
+    /// Of these values each is looser than those before it.
+    Rising(&'static [&'static str]),
     /// That there is a value is tighter, that there is none is looser.
     Guard,
 }
 
-use Effect::{Grow, Guard, LooserAs, More, Permit, Unclear};
+use Effect::{Grow, Guard, LooserAs, More, Permit, Rising, Unclear};
 
 const fn key(path: &'static str, kind: Kind, effect: Effect) -> Key {
     Key { path, kind, default: None, effect }
@@ -75,6 +77,8 @@ pub(super) const UPSTREAM: &[Key] = &[
 
 pub(super) const IDENTITY: &[Key] = &[
     key("jwt.jwks", Set(PublicKey), Grow(Looser)),
+    key("jwt.jwks.fresh", Duration, More(Looser)),
+    key("jwt.jwks.stale", Duration, More(Looser)),
     key("jwt.secret", Plain, Unclear),
     key("jwt.issuer", Set(Text), Permit),
     key("jwt.audience", Set(Text), Permit),
@@ -86,7 +90,12 @@ pub(super) const IDENTITY: &[Key] = &[
     usual("api_key.header", Header, "X-API-Key", Unclear),
     key("api_key.keys.*.sha256", Set(Fingerprint), Grow(Looser)),
     key("api_key.keys.*.scopes", Set(Text), Grow(Looser)),
+    usual("api_key.store.fresh", Duration, "60s", More(Looser)),
+    usual("api_key.store.stale", Duration, "10m", More(Looser)),
     key("api_key.waive", Ignored, Unclear),
+    key("client_cert.certs.*.sha256", Set(Fingerprint), Grow(Looser)),
+    key("client_cert.certs.*.scopes", Set(Text), Grow(Looser)),
+    usual("client_cert.any", Plain, "false", LooserAs("true")),
 ];
 
 /// A route without its name and its policies.
@@ -125,8 +134,9 @@ pub(super) const POLICIES: &[Key] = &[
     usual("rate_limit.by", By, "ip", Unclear),
     key("rate_limit.burst", Number, More(Looser)),
     usual("rate_limit.cost", Number, "1", More(Tighter)),
-    usual("rate_limit.on_error", Plain, "deny", LooserAs("allow")),
-    usual("rate_limit.guarantee", Plain, "exact", LooserAs("approximate")),
+    usual("rate_limit.lease", Number, "1", More(Looser)),
+    usual("rate_limit.on_error", Plain, "deny", Rising(&["deny", "local", "allow"])),
+    key("rate_limit.guarantee", Plain, Rising(&["exact", "bounded", "approximate"])),
     usual("rate_limit.mode", Plain, "enforce", LooserAs("observe")),
     key("auth.any_of", Set(Text), Grow(Looser)),
     key("auth.scopes", Set(Text), Grow(Tighter)),
@@ -162,6 +172,9 @@ pub(super) const PARTS: &[(&str, Judgement)] = &[
     ("jwt", Changed),
     ("api_key", Changed),
     ("api_key.keys.*", Looser),
+    ("api_key.store", Looser),
+    ("client_cert", Changed),
+    ("client_cert.certs.*", Looser),
     ("respond", Changed),
     ("redirect", Changed),
     ("response.json", Tighter),

@@ -159,7 +159,14 @@ impl Changes {
                 self.add(effect(old).opposite(), subject, what, Place::Old(old.at.clone()));
             }
             (Some(old), Some(new)) => {
+                // where nobody wrote it, it follows from what is told anyway
+                let follows = [old, new].iter().all(|policy| policy.implied.contains(&"guarantee"));
                 let (mut old, mut new) = (facts(old), facts(new));
+                if follows {
+                    let guarantee = key.child_key("guarantee");
+                    old.remove(&guarantee);
+                    new.remove(&guarantee);
+                }
                 let rate = if name == "rate_limit" { rates(&mut old, &mut new) } else { None };
                 for (judgement, what, place) in compare(&old, &new) {
                     let of_the_rate = ["rate_limit.limit", "rate_limit.per"].contains(&&*what.key().to_string());

@@ -75,10 +75,11 @@ fn lines(step: &Step, trace: &Trace, place: Option<String>) -> Vec<String> {
 
 fn identified(trace: &Trace) -> String {
     let facts = &trace.request;
-    let client = match facts.client_from.as_str() {
-        "peer" => format!("client {}, who connected", facts.client),
-        _ => format!("client {}, says X-Forwarded-For", facts.client),
-    };
+    let known = [facts.country.clone(), facts.asn.map(|number| format!("AS{number}"))];
+    let known: Vec<_> = known.into_iter().flatten().collect();
+    let known = if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) };
+    let from = if facts.client_from == "peer" { "who connected" } else { "says X-Forwarded-For" };
+    let client = format!("client {}{known}, {from}", facts.client);
     let id = if facts.id_kept { format!("request id {} kept", facts.id) } else { "a new request id".to_owned() };
     let trace = if facts.trace_continued { "its trace goes on" } else { "a new trace" };
     format!("{client}; {id}; {trace}")

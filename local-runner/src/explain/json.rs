@@ -25,6 +25,8 @@ pub(crate) fn json(told: &Told) -> String {
             "trace_continued": facts.trace_continued,
             "client": facts.client,
             "client_from": facts.client_from,
+            "country": facts.country,
+            "asn": facts.asn,
         },
         "config": trace.config,
         "route": trace.route,

@@ -6,6 +6,7 @@
 //!                └▶ live ──────▶ the response, its X-Portico-Trace ────┴▶ Told ─▶ human, json
 //! ```
 
+pub(crate) mod client;
 pub(crate) mod curl;
 mod diff;
 mod human;

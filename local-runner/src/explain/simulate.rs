@@ -2,7 +2,6 @@
 //! clock, before upstreams that all answer.
 
 use std::cell::RefCell;
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -29,8 +28,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) document: &'a Value,
     pub(crate) sources: &'a Sources,
     pub(crate) secrets: &'a Secrets,
-    /// The address that connects.
-    pub(crate) from: IpAddr,
+    /// Who connects.
+    pub(crate) peer: &'a Peer,
     /// What every upstream answers.
     pub(crate) status: StatusCode,
 }
@@ -82,8 +81,7 @@ pub(super) fn run(setting: &Setting<'_>, asked: &Asked) -> Run {
             response
         });
     }
-    let peer = Peer { address: setting.from, secure: asked.secure };
-    let (response, after) = block_on(setting.gateway.handle(&sim, &peer, request(asked)));
+    let (response, after) = block_on(setting.gateway.handle(&sim, setting.peer, request(asked)));
     let (head, body) = response.into_parts();
     let body = match body {
         Body::Empty => Bytes::new(),

@@ -76,6 +76,8 @@ pub(super) struct Facts {
     pub(super) canonical_path: Option<String>,
     pub(super) client: String,
     pub(super) client_from: String,
+    pub(super) country: Option<String>,
+    pub(super) asn: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -147,6 +149,8 @@ impl From<&Explanation<'_>> for Trace {
                 canonical_path: request.canonical_path.map(str::to_owned),
                 client: request.client.clone(),
                 client_from: request.client_from.to_owned(),
+                country: request.country.map(str::to_owned),
+                asn: request.asn,
             },
             route: route.map(str::to_owned),
             caller: caller

@@ -3,9 +3,7 @@
 //! A line goes through a bounded channel to a thread that writes it. When that thread cannot keep up (a terminal that was
 //! stopped, a pipe that nobody reads) lines are dropped, counted, and the count is reported once there is room again.
 
-mod access;
 mod readable;
-mod time;
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -15,9 +13,7 @@ use std::time::{Duration, Instant};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-pub(crate) use access::json;
 pub(crate) use readable::{Readable, colour, plain};
-pub(crate) use time::rfc3339;
 
 /// The most lines that wait to be written.
 const WAITING: usize = 8 * 1024;

@@ -6,9 +6,8 @@ use std::io::IsTerminal;
 use http::StatusCode;
 use portico::config::Style;
 use portico_core::decision::{Decision, Outcome, Reason};
+use portico_core::time::clock;
 use portico_core::{Record, Timestamp};
-
-use super::time::clock;
 
 /// Whether colours are wanted on `stream`: it is a terminal that has them, and `NO_COLOR` is not set.
 pub(crate) fn colour(stream: &impl IsTerminal) -> bool {

@@ -419,6 +419,29 @@ cases:
 }
 
 #[test]
+fn cases_that_ask_what_is_known_of_clients_are_skipped() {
+    let [app, other] = free();
+    let folder = Folder::with(&gateway(&url(&app), &url(&other)));
+    folder.write(
+        "cases/live.yaml",
+        r#"
+config: { include: ../gateway.yaml }
+cases:
+  - { name: country, peer: { country: DE }, steps: [{ send: { url: "http://a/here" }, expect: { status: 200 } }] }
+  - { name: network, peer: { asn: 64496 }, steps: [{ send: { url: "http://a/here" }, expect: { status: 200 } }] }
+  - { name: needed, needs: [client], steps: [{ send: { url: "http://a/here" }, expect: { status: 200 } }] }
+  - { name: here, steps: [{ send: { url: "http://a/here" }, expect: { status: 200 } }] }
+"#,
+    );
+    let server = serve(&folder, &[]);
+    let ran = run(&mut against(&folder, &url(&server.address.0), &[]));
+    assert_eq!((ran.code, ran.of("here").as_str()), (0, "passed"), "{}", ran.told);
+    for case in ["country", "network", "needed"] {
+        assert!(ran.of(case).starts_with("skipped: what its platform knows"), "{case}: {}", ran.of(case));
+    }
+}
+
+#[test]
 fn https_with_an_authority_of_ones_own() {
     let [app, other] = free();
     let folder = Folder::with(&gateway(&url(&app), &url(&other)));

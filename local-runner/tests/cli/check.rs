@@ -137,12 +137,37 @@ waive: {{ secret_unset: no secrets in CI }}
 
 #[test]
 fn a_target_that_cannot_keep_a_limit_is_refused() {
-    let (code, _, stderr) = run(&checkout(), &["check", "--target", "cloudflare"]);
+    let (code, _, stderr) = run(&checkout(), &["check", "--target", "spin"]);
     assert_eq!(code, 2, "{stderr}");
     assert_eq!(stderr.matches("[limit_guarantee]").count(), 3, "{stderr}");
-    assert_eq!(run(&checkout(), &["check", "--target", "native"]).0, 0);
+    for target in ["native", "cloudflare"] {
+        assert_eq!(run(&checkout(), &["check", "--target", target]).0, 0, "{target}");
+    }
     let (code, _, stderr) = run(&checkout(), &["check", "--target", "moon"]);
     assert!(code == 2 && stderr.contains("cloudflare"), "{stderr}");
+}
+
+#[test]
+fn what_a_lease_lets_pass_is_told_and_denies_nothing() {
+    let leased = |keys: &str| {
+        format!(
+            "portico: 1\nname: shop\nroutes:\n  - {{ name: a, match: {{ path: /a }}, respond: {{}}, policies: {{ rate_limit: {{ limit: 1000, per: 1m{keys} }} }} }}\n"
+        )
+    };
+    let folder = Folder::with(&leased(", lease: 20"));
+    let bound = "in any 1m at most 2000 requests pass, and 19 more for each instance that holds a lease";
+    let (code, stdout, stderr) = run(&folder.0, &["check", "--deny", "warnings"]);
+    assert!(code == 0 && stdout.contains("can be used"), "{stdout}{stderr}");
+    assert!(stderr.starts_with(&format!("gateway.yaml:4:105: note: {bound}")), "{stderr}");
+    assert!(stderr.ends_with("\n1 note\n"), "{stderr}");
+    let (code, stdout, _) = run(&folder.0, &["check", "--format", "json"]);
+    let found: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((code, &found[0]["severity"], &found[0]["code"]), (0, &"note".into(), &"limit_bound".into()));
+    assert!(found[0]["message"].as_str().unwrap().starts_with(bound), "{found}");
+    let (_, stdout, _) = run(&folder.0, &["check", "--format", "sarif"]);
+    assert!(stdout.contains(r#""level": "note""#), "{stdout}");
+    // where nothing is leased there is nothing to tell
+    assert_eq!(run(&Folder::with(&leased("")).0, &["check"]).2, "");
 }
 
 #[test]

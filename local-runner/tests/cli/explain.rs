@@ -78,6 +78,7 @@ GET https://api.shop.example/orders/./7?debug=1&page=2
   cors              allow           origin_allowed: The origin may read the response.
                                     gateway.yaml:12:11  defaults.cors.origins
   ip                would deny      address_denied: The client's address may not pass.
+                                    the address is on `deny`
                                     gateway.yaml:18:7  routes[0].policies.ip
   body_limit        not configured
   rate_limit        not configured

@@ -3,6 +3,8 @@
 //!
 //! A failure names its seed; `PORTICO_SEED=17 cargo test -p portico-tests --test simulation` runs that one alone.
 
+mod edge;
+mod leases;
 mod model;
 mod play;
 mod scene;

@@ -94,7 +94,7 @@ pub(crate) fn play(seed: u64, requests: usize, weather: Weather) -> Vec<Exchange
     let exchanges = (0..requests).map(|_| {
         let send = send(&random, &busy);
         let at = sim.now();
-        let peer = Peer { address: send.client.address.parse().unwrap(), secure: true };
+        let peer = Peer::new(send.client.address.parse().unwrap(), true);
         let (response, after) = block_on(gateway.handle(&sim, &peer, request(&send)));
         let seen = Seen { asked: asked.take(), took: sim.now().since(at), ..seen(&response) };
         let (store, upstream, record) = (store_faults.take(), upstream_faults.take(), after.record);

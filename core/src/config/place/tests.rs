@@ -10,8 +10,10 @@ fn places(route: Option<&str>, decisions: &[(Policy, Reason, &str)]) {
         "portico": 1,
         "name": "places",
         "upstreams": { "orders": { "targets": [{ "url": "http://orders.internal" }] } },
-        "identities": { "users": jwt, "staff": jwt, "partners": { "api_key": { "keys": {} } } },
-        "defaults": { "cors": { "origins": ["https://a.example"] }, "auth": { "any_of": ["users", "partners"] } },
+        "identities": {
+            "users": jwt, "staff": jwt, "partners": { "api_key": { "keys": {} } }, "devices": { "client_cert": { "any": true } },
+        },
+        "defaults": { "cors": { "origins": ["https://a.example"] }, "auth": { "any_of": ["users", "partners", "devices"] } },
         "routes": [
             { "name": "plain", "match": { "path": "/plain" }, "respond": {} },
             {
@@ -72,6 +74,7 @@ fn an_identity_decided_when_there_is_no_other_of_its_kind() {
             (Policy::Auth, Reason::TokenExpired, "identities.users.jwt"),
             (Policy::Auth, Reason::SecretMissing, "identities.users.jwt.secret"),
             (Policy::Auth, Reason::KeyUnknown, "identities.partners.api_key.keys"),
+            (Policy::Auth, Reason::CertificateUnknown, "identities.devices.client_cert"),
         ],
     );
     places(Some("orders"), &[(Policy::Auth, Reason::TokenIssuer, "routes[1].policies.auth")]);

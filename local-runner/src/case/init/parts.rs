@@ -33,7 +33,7 @@ impl<'a> Parts<'a> {
         let token = auth(route).and_then(|auth| {
             auth.any_of.iter().find_map(|name| match outline.identities.get(name)?.as_ref()? {
                 Identity::Jwt(jwt) => Some((name.as_str(), jwt)),
-                Identity::ApiKey(_) => None,
+                Identity::ApiKey(_) | Identity::ClientCert(_) => None,
             })
         });
         Some(Self { outline, document, number, route, sample, token })
@@ -141,7 +141,7 @@ yours. `portico schema --cases` explains every key to your editor.",
         let keys = auth(self.route).into_iter().flat_map(|auth| &auth.any_of).find_map(|name| {
             match self.outline.identities.get(name)?.as_ref()? {
                 Identity::ApiKey(keys) => Some((name, keys.header.as_deref().unwrap_or("X-API-Key"))),
-                Identity::Jwt(_) => None,
+                Identity::Jwt(_) | Identity::ClientCert(_) => None,
             }
         });
         let Some((name, header)) = keys else { return String::new() };

@@ -61,7 +61,7 @@ impl Sample {
             request = request.header(name, value);
         }
         let request = request.body(Body::<SimStream>::Empty).ok()?;
-        let peer = Peer { address: self.peer, secure: false };
+        let peer = Peer::new(self.peer, false);
         let (_, after) = block_on(gateway.handle(&Sim::new(1), &peer, request));
         let refused = |decision: &portico_core::decision::Decision| {
             decision.policy == Policy::Ip && decision.outcome == Outcome::Deny

@@ -77,8 +77,9 @@ struct Meant {
 impl Meant {
     fn answer(&self, received: &mut Received, port: u16) -> Option<Outcome> {
         let port = port.to_string();
-        // whoever names this port means the target; a client's own host, passed on, does not
-        let here = |(name, value): &(String, String)| name == "host" && split_port(value).1 == port;
+        // whoever names this port, or the target in whatever letters, means it; a client's own host, passed on, does not
+        let means = |value: &str| split_port(value).1 == port || value.eq_ignore_ascii_case(&self.part.authority);
+        let here = |(name, value): &(String, String)| name == "host" && means(value);
         for (_, host) in received.headers.iter_mut().filter(|line| self.known && here(line)) {
             host.clone_from(&self.part.authority);
         }

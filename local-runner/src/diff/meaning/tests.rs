@@ -46,6 +46,10 @@ fn what_means_the_same_is_no_difference() {
         // what the defaults say and every route leaves out
         (routes("ip: { deny: [10.0.0.1] }", &with("ip: off")), routes("", &with("ip: { deny: [::1], mode: off }"))),
         (routes("", &with("body_limit: 1MiB")), routes("", &with("body_limit: { max: 1024KiB }"))),
+        (
+            a_route("rate_limit: { limit: 5, per: 1m, lease: 4 }"),
+            a_route("rate_limit: { limit: 5, per: 1m, lease: 4, guarantee: bounded, on_error: deny }"),
+        ),
         // what is left to the route
         (
             a_route("auth: { any_of: [partners] }, cors: { origins: [\"https://a.example\"] }"),
@@ -113,6 +117,17 @@ fn a_rate_is_judged_by_limit_and_window_together() {
     assert_eq!(
         told("limit: 100, per: 1m", "limit: 100, per: 1m, burst: 10"),
         [r#"tighter: Route("a"): rate_limit.burst 100 → 10"#]
+    );
+    assert_eq!(
+        told("limit: 100, per: 1m", "limit: 100, per: 1m, lease: 20"),
+        [r#"looser: Route("a"): rate_limit.lease 1 → 20"#]
+    );
+    assert_eq!(
+        told("limit: 100, per: 1m", "limit: 100, per: 1m, lease: 20, guarantee: approximate"),
+        [
+            r#"looser: Route("a"): rate_limit.lease 1 → 20"#,
+            r#"looser: Route("a"): rate_limit.guarantee exact → approximate"#,
+        ]
     );
 }
 
@@ -223,5 +238,27 @@ fn an_issuers_keys_are_told_by_their_ids() {
             r#"looser: Identity("users"): jwt.jwks now with k2"#,
             r#"tighter: Identity("users"): jwt.jwks now without k1"#
         ]
+    );
+}
+
+#[test]
+fn where_an_issuers_keys_are_is_told() {
+    let issuer = |jwks: &str| format!("identities: {{ users: {{ jwt: {{ algorithms: [EdDSA], jwks: {jwks} }} }} }}\n");
+    let told = |old: &str, new: &str| {
+        let told = told(&issuer(old), &issuer(new));
+        told.iter().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(told("https://a.example/keys", "{ url: https://a.example/keys }"), [""; 0]);
+    assert_eq!(
+        told("https://a.example/keys", "{ store: a, fresh: 1m }"),
+        [
+            r#"looser: Identity("users"): jwt.jwks now with a in the store"#,
+            r#"tighter: Identity("users"): jwt.jwks now without https://a.example/keys"#,
+            r#"changed: Identity("users"): jwt.jwks.fresh not set → 1m"#,
+        ]
+    );
+    assert_eq!(
+        told("{ store: a, stale: 1h }", "{ store: a, stale: 2h }"),
+        [r#"looser: Identity("users"): jwt.jwks.stale 1h → 2h"#]
     );
 }

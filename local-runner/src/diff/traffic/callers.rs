@@ -9,6 +9,7 @@ use std::rc::Rc;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 use portico::sign::Signer;
+use portico_core::Certificate;
 use serde_json::{Map, Value, json};
 
 use super::known_keys::{KNOWN, KnownKeys, hashes, issuers_keys, key_behind, secret_value};
@@ -33,6 +34,19 @@ enum Way {
     Key { header: HeaderName, keys: BTreeMap<String, String> },
     /// With a token.
     Token(Box<Issuer>),
+    /// With a certificate of this SHA-256, by consumer; none: with any.
+    Certificate(BTreeMap<String, String>),
+}
+
+impl Way {
+    /// The header that carries the credentials, if one does.
+    fn header(&self) -> Option<HeaderName> {
+        match self {
+            Self::Key { header, .. } => Some(header.clone()),
+            Self::Token(_) => Some(AUTHORIZATION),
+            Self::Certificate(_) => None,
+        }
+    }
 }
 
 /// Whoever signs the tokens of an identity.
@@ -71,7 +85,7 @@ impl Callers {
         let caller = || logged.caller.as_ref().ok_or_else(|| "auth: the log does not say who called".to_owned());
         let demanded = |permits| Demands::new(permits, route, now_route);
         match auth.reason.as_str() {
-            "anonymous" | "credentials_missing" => Ok(Fields::new()),
+            "anonymous" | "credentials_missing" | "certificate_valid" | "certificate_unknown" => Ok(Fields::new()),
             "key_valid" | "token_valid" => self.fields(caller()?, &demanded(Permits::All)),
             "claim_refused" => self.fields(caller()?, &demanded(Permits::Scopes)),
             "scope_missing" => self.fields(caller()?, &demanded(Permits::Nothing)),
@@ -79,17 +93,14 @@ impl Callers {
                 let mut ways = accepted(route).filter_map(|name| self.ways.get(name));
                 let header = ways.find_map(|way| match way {
                     Way::Key { header, .. } => Some(header.clone()),
-                    Way::Token(_) => None,
+                    Way::Token(_) | Way::Certificate(_) => None,
                 });
                 let header = header.ok_or_else(|| "auth: OLD knows no API keys there".to_owned())?;
                 Ok(vec![(header, HeaderValue::from_static("a key that nobody knows"))])
             }
             "credentials_ambiguous" => {
-                let way = accepted(route).find_map(|name| self.ways.get(name));
-                let header = match way.ok_or_else(|| "auth: OLD accepts no credentials there".to_owned())? {
-                    Way::Key { header, .. } => header.clone(),
-                    Way::Token(_) => AUTHORIZATION,
-                };
+                let header = accepted(route).find_map(|name| self.ways.get(name)?.header());
+                let header = header.ok_or_else(|| "auth: OLD accepts no credentials there".to_owned())?;
                 let twice = |value| (header.clone(), HeaderValue::from_static(value));
                 Ok(vec![twice("Bearer one"), twice("Bearer another")])
             }
@@ -97,6 +108,25 @@ impl Callers {
                 Ok(vec![(AUTHORIZATION, HeaderValue::from_static("Bearer a token that nobody accepts"))])
             }
             other => Err(format!("auth: {other}")),
+        }
+    }
+
+    /// The certificate of a recorded request's connection, as far as it proved somebody, or nobody that OLD knows.
+    pub(super) fn certificate(&self, logged: &Logged) -> Result<Option<Certificate>, String> {
+        let certificate =
+            |subject: &str, sha256| Certificate::new(subject.to_owned(), String::new(), String::new(), sha256);
+        let zeros = "0".repeat(64);
+        match (logged.decided("auth"), &logged.caller) {
+            (Some(auth), _) if auth.reason == "certificate_unknown" => Ok(certificate("", &zeros)),
+            (Some(_), Some((identity, consumer))) => match self.ways.get(identity) {
+                Some(Way::Certificate(any)) if any.is_empty() => Ok(certificate(consumer, &zeros)),
+                Some(Way::Certificate(listed)) => match listed.get(consumer) {
+                    Some(sha256) => Ok(certificate(consumer, sha256)),
+                    None => Err(format!("auth: OLD has no certificate of a consumer of {identity}")),
+                },
+                Some(Way::Key { .. } | Way::Token(_)) | None => Ok(None),
+            },
+            _ => Ok(None),
         }
     }
 
@@ -113,6 +143,7 @@ impl Callers {
                 Ok(vec![(header.clone(), key)])
             }
             Way::Token(issuer) => Ok(vec![(AUTHORIZATION, self.token(issuer, identity, consumer, demands)?)]),
+            Way::Certificate(_) => Ok(Fields::new()),
         }
     }
 
@@ -147,6 +178,13 @@ impl Way {
             };
             let keys = api_key.get("keys").and_then(Value::as_object).into_iter().flatten().filter_map(key).collect();
             return Some(Self::Key { header: header.parse().ok()?, keys });
+        }
+        if let Some(client_cert) = old.get("client_cert") {
+            let certs = now.and_then(|now| now.get("client_cert")?.get("certs")?.as_object());
+            let kept: Vec<_> = certs.into_iter().flatten().flat_map(|(_, cert)| hashes(cert)).collect();
+            let cert = |(consumer, cert): (&String, &Value)| Some((consumer.clone(), choose(&hashes(cert), &kept)?));
+            let listed = client_cert.get("certs").and_then(Value::as_object).into_iter().flatten().filter_map(cert);
+            return Some(Self::Certificate(listed.collect()));
         }
         let jwt = old.get("jwt")?;
         let now = now.and_then(|now| now.get("jwt"));

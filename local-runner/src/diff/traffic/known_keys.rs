@@ -11,6 +11,7 @@ use portico_core::jwt::{Algorithm, KeySet};
 use ring::digest;
 use serde_json::{Value, json};
 
+use super::super::elements::elsewhere;
 use crate::secrets::Secrets;
 
 /// Both configurations with known keys, and what signs with them.
@@ -71,10 +72,14 @@ fn known(key: String, signers: &mut BTreeMap<String, Rc<Signer>>) -> Result<Valu
     Ok(public)
 }
 
-/// The public keys that check an identity's tokens, each with one of its algorithms. None where a shared secret does.
+/// The public keys that check an identity's tokens, each with one of its algorithms. None where a shared secret does. Of a set that
+/// is elsewhere nobody knows more than where: it stands for one key.
 pub(super) fn issuers_keys(jwt: &Value) -> Vec<String> {
     let algorithms = jwt.get("algorithms").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let algorithms: Vec<Algorithm> = algorithms.filter_map(|name| name.parse().ok()).collect();
+    if let Some(place) = jwt.get("jwks").and_then(elsewhere) {
+        return algorithms.iter().map(|algorithm| format!("{place} {algorithm}")).collect();
+    }
     let keys = jwt.get("jwks").and_then(|jwks| KeySet::parse(jwks).ok());
     let keys = keys.iter().flat_map(|(keys, _)| keys.keys());
     let with_algorithms = keys.flat_map(|key| {

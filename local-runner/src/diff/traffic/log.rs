@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use http::{Method, Uri};
+use portico_core::Country;
 use serde::Deserialize;
 
 use super::recorded::{By, Decided, Logged, Place, Recorded, time};
@@ -13,6 +14,8 @@ use super::recorded::{By, Decided, Logged, Place, Recorded, time};
 struct Line {
     time: String,
     client: IpAddr,
+    country: Option<String>,
+    asn: Option<u32>,
     method: String,
     host: Option<String>,
     path: String,
@@ -39,6 +42,8 @@ pub(super) fn read(line: &[u8], place: Place) -> Result<Recorded, String> {
         status: line.status,
         by: By::Log(Box::new(Logged {
             client: line.client,
+            country: line.country.as_deref().and_then(Country::parse),
+            asn: line.asn,
             route: line.route,
             caller: line.identity.zip(line.consumer),
             decisions: line.decisions,

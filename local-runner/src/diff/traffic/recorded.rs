@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
-use portico_core::Timestamp;
+use portico_core::{Country, Timestamp};
 
 /// A request as it was recorded, and what came of it.
 #[derive(Debug, Clone)]
@@ -37,6 +37,8 @@ pub(super) enum By {
 #[derive(Debug, Clone)]
 pub(super) struct Logged {
     pub(super) client: IpAddr,
+    pub(super) country: Option<Country>,
+    pub(super) asn: Option<u32>,
     pub(super) route: Option<String>,
     /// Who was authenticated: by which identity, and as whom.
     pub(super) caller: Option<(String, String)>,

@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 
 use portico::config::Place as Line;
+use portico_core::time::rfc3339;
 use serde_json::{Value, json};
 
 use super::recorded::Place;
 use super::{Example, Few, Group, Members, Traffic};
 use crate::diff::report::{counted, grouped};
-use crate::log::{Readable, plain, rfc3339};
+use crate::log::{Readable, plain};
 
 impl Traffic {
     /// For people. Ends with a line break.

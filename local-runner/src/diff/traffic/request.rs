@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderName, HeaderValue, Request, StatusCode, Uri, Version};
@@ -116,7 +117,12 @@ impl<'d> Recreation<'d> {
             *request.body_mut() = Body::Stream(SimStream::default());
         }
         set_host(&mut request, recorded)?;
-        let peer = Peer { address: logged.client, secure: false };
+        let peer = Peer {
+            country: logged.country,
+            asn: logged.asn,
+            certificate: self.callers.certificate(logged)?.map(Arc::new),
+            ..Peer::new(logged.client, false)
+        };
         Ok(Again { request, peer, upstream: upstream(recorded, logged) })
     }
 }

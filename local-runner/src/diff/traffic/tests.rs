@@ -7,7 +7,7 @@ use http::{Request, Response, StatusCode};
 use portico::sign::Signer;
 use portico_core::jwt::Algorithm;
 use portico_core::sim::{Sim, SimStream, block_on};
-use portico_core::{Body, Platform as _};
+use portico_core::{Body, Certificate, Country, Platform as _};
 use serde_json::{Value, json};
 
 use super::source::Lines;
@@ -31,6 +31,9 @@ identities:
     jwt: { algorithms: [HS256], secret: "${secret.USERS}", issuer: [i1, i2], audience: [a1, a2], consumer: name, typ: at+jwt }
   staff:
     jwt: { algorithms: [HS256], secret: "${secret.STAFF}", issuer: i1, audience: a1 }
+  devices:
+    client_cert: { certs: { d1: { sha256: CERT1, scopes: [read] }, d2: { sha256: [CERT2, CERT3] } } }
+  anyone: { client_cert: { any: true } }
   apps:
     jwt: { algorithms: [EdDSA], jwks: { keys: [KEY1, KEY2] }, issuer: i1, audience: a1 }
 defaults:
@@ -65,6 +68,14 @@ routes:
     match: { path: /apps }
     respond: {}
     policies: { auth: { any_of: [apps] } }
+  - name: devices
+    match: { path: /devices }
+    respond: {}
+    policies: { auth: { any_of: [devices], scopes: [read] }, ip: { deny: ["asn:64496"] } }
+  - name: anyone
+    match: { path: /anyone }
+    respond: {}
+    policies: { auth: { any_of: [anyone] }, ip: { allow: ["country:DE"] } }
   - name: tried
     match: { path: /tried }
     respond: {}
@@ -84,6 +95,9 @@ fn side(name: &str, replaced: &[(&str, &str)]) -> Side {
     }
     for (word, key) in [("ACME", "key-acme"), ("BETA", "key-beta"), ("SPARE", "key-spare"), ("OTHER", "key-other")] {
         text = text.replace(word, &sha256(key));
+    }
+    for number in ["1", "2", "3"] {
+        text = text.replace(&format!("CERT{number}"), &format!("\"{}\"", number.repeat(64)));
     }
     for (word, signer) in ["KEY1", "KEY2", "KEY3"].into_iter().zip(signers()) {
         text = text.replace(word, &signer.public().unwrap().to_string());
@@ -133,11 +147,18 @@ impl Server {
         let body = headers.iter().find_map(length).map(|length| Body::Stream(SimStream::of([vec![0; length]])));
         let request = request.body(body.unwrap_or_default()).unwrap();
         let mut peer = Sim::peer();
-        if let Some((_, address)) = headers.iter().find(|(name, _)| *name == "from") {
+        let said = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
+        if let Some(address) = said("from") {
             peer.address = address.parse().unwrap();
         }
+        peer.country = said("country").and_then(Country::parse);
+        peer.asn = said("asn").and_then(|number| number.parse().ok());
+        peer.certificate = said("certificate").map(|subject| {
+            let sha256 = subject.chars().last().unwrap().to_string().repeat(64);
+            Certificate::new(subject.to_owned(), String::new(), String::new(), &sha256).unwrap().into()
+        });
         let (response, after) = block_on(self.side.gateway().handle(&self.sim, &peer, request));
-        self.log.push_str(&crate::log::json(&after.record, self.sim.now()));
+        self.log.push_str(&(after.record.to_json(self.sim.now()) + "\n"));
         response.status().as_u16()
     }
 
@@ -205,6 +226,14 @@ fn everything() -> Server {
     let app = json!({ "iss": "i1", "aud": "a1", "sub": "app", "exp": 2_000_000_000 });
     let app = signers()[0].token(&json!({ "alg": "EdDSA", "typ": "JWT" }), &app).unwrap();
     sent("GET", "/apps", &auth(&format!("Bearer {app}")), 200);
+    for (certificate, status) in [("d1", 200), ("d2", 403), ("d3", 403), ("d4", 401)] {
+        sent("GET", "/devices", &[("certificate", certificate)], status);
+    }
+    sent("GET", "/devices", &[], 401);
+    sent("GET", "/devices", &[("certificate", "d1"), ("asn", "64496")], 403);
+    sent("GET", "/anyone", &[("certificate", "CN=9"), ("country", "DE")], 200);
+    sent("GET", "/anyone", &[("certificate", "CN=9"), ("country", "FR")], 403);
+    sent("GET", "/anyone", &[("certificate", "CN=9")], 403);
     sent("GET", "/tried", &[], 200);
     sent("GET", "/tried", &[("x-api-key", "key-beta")], 200);
     sent("GET", "/nowhere", &[("origin", "https://a.shop.example")], 404);

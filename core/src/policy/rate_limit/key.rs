@@ -1,0 +1,129 @@
+//! Whose bucket a request draws from.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use http::HeaderName;
+
+use crate::config::{Code, Compiler, Pointer, wire};
+use crate::context::{Context, Mode};
+use crate::policy::RouteScope;
+
+/// What a limit counts, and how its buckets are called in the store.
+#[derive(Debug)]
+pub(super) struct Key {
+    by: By,
+    /// What every key of this limit starts with.
+    prefix: String,
+    /// What `RateLimit` calls the limit.
+    pub(super) name: &'static str,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum By {
+    Ip,
+    Consumer,
+    Everyone,
+    Header(HeaderName),
+    Claim(String),
+}
+
+/// Longer values of headers and claims are not kept whole in a store's key.
+const MAX_VALUE: usize = 256;
+
+impl Key {
+    pub(super) fn compile(
+        wire: &wire::RateLimit,
+        mode: Mode,
+        at: &Pointer,
+        scope: &RouteScope<'_>,
+        compiler: &mut Compiler<'_>,
+    ) -> Option<Self> {
+        let needs = match &wire.by {
+            wire::By::Consumer if !scope.has_consumer => Some("by: consumer"),
+            wire::By::Claim(_) if !scope.has_claims => Some("by: { claim: … }"),
+            _ => None,
+        };
+        let at = at.child_key("by");
+        if let Some(needs) = needs {
+            let message = format!("`{needs}` needs a caller who is known, and `{}` authenticates nobody", scope.name);
+            let help = "add `auth` with an identity that knows it, or limit `by: ip`";
+            compiler.error(&at, message).code(Code::CallerUnknown).help(help);
+        }
+        let (by, name) = match &wire.by {
+            wire::By::Ip => (By::Ip, "ip"),
+            wire::By::Consumer => (By::Consumer, "consumer"),
+            wire::By::Route => (By::Everyone, "route"),
+            wire::By::Global => (By::Everyone, "global"),
+            wire::By::Header(header) => (By::Header(compiler.header_name(header, &at.child_key("header"))?), "header"),
+            wire::By::Claim(claim) => (By::Claim(claim.clone()), "claim"),
+        };
+        let prefix = match &wire.by {
+            wire::By::Global => {
+                format!("global:{}:{}:{}", wire.limit, wire.per, wire.burst.unwrap_or(wire.limit))
+            }
+            wire::By::Header(header) => format!("{}:header:{}", scope.name, header.to_ascii_lowercase()),
+            wire::By::Claim(claim) => format!("{}:claim:{claim}", scope.name),
+            _ => format!("{}:{name}", scope.name),
+        };
+        // what only observes must not draw from a bucket that counts
+        let prefix = if mode == Mode::Observe { format!("observe:{prefix}") } else { prefix };
+        Some(Self { by, prefix, name })
+    }
+
+    /// Whether it is known only once the caller is known.
+    pub(super) fn needs_identity(&self) -> bool {
+        matches!(self.by, By::Consumer | By::Claim(_))
+    }
+
+    /// The bucket of one request.
+    pub(super) fn of(&self, context: &Context<'_>) -> String {
+        let key = self.whole(context);
+        match key.get(self.prefix.len()..) {
+            Some(value) if value.len() > MAX_VALUE => {
+                format!("{}:sha256:{}", self.prefix, crate::digest::sha256_hex(value.as_bytes()))
+            }
+            _ => key,
+        }
+    }
+
+    fn whole(&self, context: &Context<'_>) -> String {
+        let value: Cow<'_, str> = match &self.by {
+            By::Everyone => return self.prefix.clone(),
+            By::Ip => Cow::Owned(subscriber(context.client)),
+            By::Consumer => match &context.principal {
+                Some(principal) => return [&self.prefix, ":", &principal.identity, ":", &principal.consumer].concat(),
+                // an optional identity, or one that only observes: strangers are told apart by address
+                None => Cow::Owned(format!("ip:{}", subscriber(context.client))),
+            },
+            By::Header(name) => {
+                context.headers.get(name).map_or(Cow::Borrowed(""), |value| String::from_utf8_lossy(value.as_bytes()))
+            }
+            By::Claim(name) => {
+                context.principal.as_ref().and_then(|principal| principal.claim(name)).unwrap_or_default()
+            }
+        };
+        [&self.prefix, ":", &value].concat()
+    }
+}
+
+/// One subscriber's addresses: an IPv4 address, or the /64 that an IPv6 client moves in at will (RFC 6177).
+fn subscriber(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => format!("{}/64", std::net::Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_subscriber_is_a_64() {
+        let of = |text: &str| subscriber(text.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2:aaaa::1"), of("2001:db8:1:2:bbbb::2"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("192.0.2.7"), "192.0.2.7");
+    }
+}

@@ -1,0 +1,71 @@
+//! What a configuration asks of a platform that the platform does not have: bindings, and knowledge of the client beyond its
+//! address.
+
+use portico_core::config::outline::{Outline, Route};
+use portico_core::config::wire::{Identity, Mode};
+use portico_core::config::{Code, Findings, Pointer};
+use portico_core::forward::BINDING;
+
+use super::{Target, on};
+
+/// Errors for what `target` does not have.
+pub(crate) fn missing_on(target: Target, outline: &Outline, findings: &mut Findings) {
+    if target == Target::Cloudflare {
+        return;
+    }
+    let name = format!("{target:?}").to_lowercase();
+    bindings(&name, outline, findings);
+    for route in &outline.routes {
+        addresses(&name, route, findings);
+        certificates(&name, route, outline, findings);
+    }
+}
+
+fn bindings(platform: &str, outline: &Outline, findings: &mut Findings) {
+    for (name, upstream) in &outline.upstreams {
+        let at = Pointer::root().child_key("upstreams").child_key(name).child_key("targets");
+        for (index, target) in upstream.iter().flat_map(|upstream| &upstream.targets).enumerate() {
+            if target.url.split_once("://").is_some_and(|(scheme, _)| scheme == BINDING) {
+                findings
+                    .error(at.child_index(index).child_key("url"), format!("{platform} has no bindings"))
+                    .code(Code::BindingUpstream)
+                    .help("write the http:// or https:// URL of the service, or run it on cloudflare");
+            }
+        }
+    }
+}
+
+fn addresses(platform: &str, route: &Route, findings: &mut Findings) {
+    let Some(ip) = on(&route.wire.policies.ip).filter(|ip| ip.mode != Mode::Off) else { return };
+    for (key, entries) in [("allow", &ip.allow), ("deny", &ip.deny)] {
+        for (index, entry) in entries.iter().enumerate() {
+            let what = match entry.split_once(':') {
+                Some(("country", _)) => "country",
+                Some(("asn", _)) => "autonomous system",
+                _ => continue,
+            };
+            findings
+                .error(
+                    route.policy_at("ip").child_key(key).child_index(index),
+                    format!("no client is ever on this entry: {platform} does not know the {what} of an address"),
+                )
+                .code(Code::ClientUnknown)
+                .help("write networks, or run it on cloudflare");
+        }
+    }
+}
+
+fn certificates(platform: &str, route: &Route, outline: &Outline, findings: &mut Findings) {
+    let Some(auth) = on(&route.wire.policies.auth).filter(|auth| auth.mode != Mode::Off) else { return };
+    for (index, name) in auth.any_of.iter().enumerate() {
+        if let Some(Some(Identity::ClientCert(_))) = outline.identities.get(name) {
+            findings
+                .error(
+                    route.policy_at("auth").child_key("any_of").child_index(index),
+                    format!("nobody can ever prove to be one of `{name}`: {platform} asks for no client certificates"),
+                )
+                .code(Code::ClientUnknown)
+                .help("accept another identity, or run it on cloudflare");
+        }
+    }
+}
