@@ -21,8 +21,8 @@ pub(crate) enum Purpose {
     Develop,
     /// `portico serve`: demo upstreams are errors, and so is what the native server does not have.
     Serve,
-    /// `portico build`: it will run elsewhere, with secrets that are not here.
-    Build,
+    /// `portico build`: it will run elsewhere, with secrets that are not here; on this platform, if that is known.
+    Build(Option<Target>),
 }
 
 /// A configuration that can be used.
@@ -72,7 +72,7 @@ pub(crate) fn check(
 /// `directory`.
 pub(crate) fn read_text(text: String, name: &Path, directory: &Path) -> Result<Configuration, Refused> {
     let load = |text| portico::config::load_text(text, name, directory);
-    checked(name, parsed(name, text, load), Purpose::Build, &Secrets::environment(), Look::Brief)
+    checked(name, parsed(name, text, load), Purpose::Build(None), &Secrets::environment(), Look::Brief)
 }
 
 type Document = (Value, Sources, Vec<Note>);
@@ -98,16 +98,16 @@ fn checked(
     };
     demo_targets(&document, purpose, &mut findings);
     let outline = Outline::read(&document, &mut Findings::new());
-    if let (Some(target), Some(outline)) = (runs_on(purpose, look), &outline) {
-        check::missing_on(target, outline, &mut findings);
-    }
-    if purpose != Purpose::Build {
+    if !matches!(purpose, Purpose::Build(_)) {
         missing_secrets(&document, secrets, &mut findings);
     }
     let mut search = Search::Partial;
-    if let (Look::Close(target), Some(outline), false) = (look, &outline, findings.has_errors()) {
-        check::lint(outline, &document, target, &mut findings);
+    if let (Look::Close(_), Some(outline), false) = (look, &outline, findings.has_errors()) {
+        check::lint(outline, &document, &mut findings);
         search = Search::Full;
+    }
+    if let (Some(target), Some(outline)) = (runs_on(purpose, look), &outline) {
+        check::refused_on(target, outline, &mut findings);
     }
     let mut report = Report::new(&sources, &notes, &findings);
     if let Some(outline) = &outline {
@@ -124,7 +124,8 @@ fn runs_on(purpose: Purpose, look: Look) -> Option<Target> {
     match (look, purpose) {
         (Look::Close(Some(target)), _) => Some(target),
         (_, Purpose::Serve) => Some(Target::Native),
-        (_, Purpose::Develop | Purpose::Build) => None,
+        (_, Purpose::Build(target)) => target,
+        (_, Purpose::Develop) => None,
     }
 }
 
@@ -168,7 +169,7 @@ fn refusal(code: Code, message: String, help: &str) -> Report {
     Report::new(&Sources::default(), &[Note::nowhere(code, message).with_help(help)], &[])
 }
 
-/// A demo upstream must be one that exists, and only `portico dev` has them.
+/// A demo upstream must be one that exists, and only `portico dev` has them: no platform does.
 fn demo_targets(document: &Value, purpose: Purpose, findings: &mut Findings) {
     for (at, name) in targets_of(document, demo::SCHEME) {
         let (message, help) = (
@@ -176,13 +177,15 @@ fn demo_targets(document: &Value, purpose: Purpose, findings: &mut Findings) {
             "write the http:// or https:// URL of the real service",
         );
         match purpose {
-            Purpose::Serve => findings.error(&at, message).code(Code::DemoUpstream).help(help),
+            Purpose::Serve | Purpose::Build(Some(_)) => {
+                findings.error(&at, message).code(Code::DemoUpstream).help(help)
+            }
             _ if !demo::NAMES.contains(&name) => {
                 let known = demo::NAMES.map(|name| format!("demo://{name}")).join(", ");
                 let message = format!("there is no demo upstream {name:?}");
                 findings.error(&at, message).code(Code::UnknownName).help(format!("known: {known}"))
             }
-            Purpose::Build => findings.warning(Code::DemoUpstream, &at, message).help(help),
+            Purpose::Build(None) => findings.warning(Code::DemoUpstream, &at, message).help(help),
             Purpose::Develop => continue,
         };
     }

@@ -9,8 +9,8 @@
 mod capnp;
 mod edge;
 mod joined;
-mod wrangler;
 mod workerd;
+mod wrangler;
 
 use std::net::{SocketAddr, TcpStream};
 
@@ -68,7 +68,7 @@ impl Session for Running {
             exchange(self.workerd.clients, &passed).map_err(|error| format!("no response: {error}"))?;
         let id = message.values("x-request-id").next().map(str::to_owned);
         let (route, decisions) = match id {
-            Some(id) => self.workerd.access.told(&id)?,
+            Some(id) => self.workerd.access.told(&id).map_err(|error| format!("{error}{}", self.workerd.said()))?,
             None => (None, None),
         };
         let http1::Message { mut headers, body, broke, .. } = message;

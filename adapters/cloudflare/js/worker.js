@@ -26,7 +26,7 @@ function fail(error) {
   if (!(error instanceof WebAssembly.RuntimeError) || broken) return;
   broken = true;
   console.error(`the gateway panicked: ${error.stack}`);
-  for (const end of waiting.values()) end(problem());
+  for (const end of waiting.values()) end();
   waiting.clear();
 }
 
@@ -62,7 +62,8 @@ export default {
       const response = portico.fetch(id, head(request), request.body ?? undefined, env, context);
       if (response !== undefined) return response;
       if (waiting.size >= WAITING) forget();
-      return new Promise((end) => waiting.set(id, end));
+      // each makes its problem itself: the runtime sends no body that another request made
+      return new Promise((end) => waiting.set(id, end)).then((response) => response ?? problem());
     } catch (error) {
       console.error(`the gateway failed: ${error}`);
       fail(error);
@@ -76,7 +77,7 @@ function forget() {
   const [[id, end]] = waiting;
   waiting.delete(id);
   portico.forget(id);
-  end(problem());
+  end();
 }
 
 /**
@@ -97,7 +98,14 @@ export class RateLimit extends DurableObject {
   take(interval, burst, cost) {
     revive();
     const now = Date.now() * 1000;
-    const answer = portico.limit(this.#stored, interval, burst, now, cost);
+    let answer;
+    try {
+      answer = portico.limit(this.#stored, interval, burst, now, cost);
+    } catch (error) {
+      fail(error);
+      // not at once: to a request of this isolate, with nothing left to wait for, the runtime would not tell what `fail` said
+      return new Promise((_, reject) => setTimeout(reject, 0, error));
+    }
     const next = answer[4];
     if (next !== this.#stored) {
       this.#stored = next;

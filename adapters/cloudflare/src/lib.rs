@@ -31,8 +31,8 @@ pub fn start(bundle: &str) -> Result<(), JsError> {
     instance::start(bundle).map_err(|error| JsError::new(&error))
 }
 
-/// Serves one request: its head as `head.js` writes it, and its body. The response if
-/// there is one at once; otherwise [`poll`] or [`resume`] give it.
+/// Serves one request: its head as `head.js` writes it, and its body. The response if there is one at once; otherwise
+/// [`poll`] or [`resume`] give it.
 #[wasm_bindgen]
 pub fn fetch(
     id: u32,
@@ -42,7 +42,10 @@ pub fn fetch(
     context: worker_sys::Context,
 ) -> Result<Option<Response>, JsError> {
     let gateway = instance::gateway().ok_or_else(|| JsError::new("the gateway was not started"))?;
-    let (peer, request) = convert::request(head, body).map_err(JsError::new)?;
+    let (peer, request) = match convert::request(head, body) {
+        Ok(parts) => parts,
+        Err(detail) => return Ok(Some(convert::malformed(detail))),
+    };
     let platform = Workers::new(env);
     Ok(task::start(id, async move {
         let (response, after) = gateway.handle(&platform, &peer, request).await;

@@ -45,7 +45,8 @@ pub(crate) fn step(stored: Option<f64>, interval: f64, burst: u32, now: f64, cos
     let time = |micros: f64| Timestamp::from_micros(micros as u64);
     let Ok(quota) = Quota::from_interval(interval as u64, burst) else { return Vec::new() };
     let (verdict, next) = decide(stored.map(time), &quota, time(now), cost);
-    let micros = |duration: Duration| if duration == Duration::MAX { f64::INFINITY } else { duration.as_micros() as f64 };
+    let micros =
+        |duration: Duration| if duration == Duration::MAX { f64::INFINITY } else { duration.as_micros() as f64 };
     vec![
         f64::from(u8::from(verdict.allowed)),
         f64::from(verdict.remaining),
@@ -53,4 +54,22 @@ pub(crate) fn step(stored: Option<f64>, interval: f64, burst: u32, now: f64, cos
         micros(verdict.retry_after),
         next.as_micros() as f64,
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_in_numbers_is_the_step() {
+        let now = 1_700_000_000_000_000.0;
+        let first = step(None, 30_000_000.0, 2, now, 1);
+        assert_eq!(first, [1.0, 1.0, 30_000_000.0, 0.0, now + 30_000_000.0]);
+        let second = step(Some(first[4]), 30_000_000.0, 2, now, 1);
+        assert_eq!(second, [1.0, 0.0, 60_000_000.0, 0.0, now + 60_000_000.0]);
+        let denied = step(Some(second[4]), 30_000_000.0, 2, now, 1);
+        assert_eq!(denied, [0.0, 0.0, 60_000_000.0, 30_000_000.0, second[4]]);
+        assert_eq!(step(None, 30_000_000.0, 2, now, 3)[3], f64::INFINITY);
+        assert!(step(None, 0.0, 2, now, 1).is_empty());
+    }
 }

@@ -61,7 +61,11 @@ impl Workers {
 impl Platform for Workers {
     type Stream = Stream;
 
-    async fn fetch(&self, request: Request<Body<Stream>>, timeout: Duration) -> Result<Response<Body<Stream>>, FetchError> {
+    async fn fetch(
+        &self,
+        request: Request<Body<Stream>>,
+        timeout: Duration,
+    ) -> Result<Response<Body<Stream>>, FetchError> {
         let (parts, body) = request.into_parts();
         let (service, url) = match parts.uri.scheme_str() {
             Some(BINDING) => self.service(&parts.uri, &parts.headers)?,

@@ -27,7 +27,7 @@ pub(crate) async fn verify(algorithm: Algorithm, key: &Key, message: &[u8], sign
     verify_by_webcrypto(algorithm, key, message, signature).await.unwrap_or(false)
 }
 
-async fn verify_by_webcrypto(
+pub(crate) async fn verify_by_webcrypto(
     algorithm: Algorithm,
     key: &Key,
     message: &[u8],
@@ -49,8 +49,12 @@ async fn verify_by_webcrypto(
         }
     };
     let (signature, message) = (Uint8Array::from(signature), Uint8Array::from(message));
-    let promise =
-        subtle.verify_with_object_and_js_u8_array_and_js_u8_array(&parameters(algorithm)?, &imported, &signature, &message)?;
+    let promise = subtle.verify_with_object_and_js_u8_array_and_js_u8_array(
+        &parameters(algorithm)?,
+        &imported,
+        &signature,
+        &message,
+    )?;
     Ok(JsFuture::from(promise).await?.is_truthy())
 }
 

@@ -1,28 +1,10 @@
 // Rate limits in Durable Objects.
 
 import assert from "node:assert/strict";
-import { bundle, folder, gateway, start, test, worker } from "./support/gateway.js";
+import { folder, gateway, test } from "./support/gateway.js";
+import { at_once, count, limited, two } from "./support/limits.js";
 
 const HOUR = { limit: 20, per: "1h" };
-
-/** A configuration that answers by itself, as often as the limit permits. */
-const limited = (rate_limit) => ({
-  routes: [{ name: "limited", match: { path: "/" }, respond: { body: "passed" }, policies: { rate_limit } }],
-});
-
-/** Sends `length` requests at once; `gateways` take turns. */
-const at_once = (length, ...gateways) =>
-  Promise.all(Array.from({ length }, (_, index) => gateways[index % gateways.length].request("/")));
-
-/** How many responses have this status. */
-const count = (responses, status) => responses.filter((response) => response.status === status).length;
-
-/** Two isolates whose limits are the same objects. */
-async function two(t, rate_limit) {
-  const first = { bundle: bundle(t, limited(rate_limit)), probe: true };
-  const objects = { PORTICO_LIMITS: { className: "RateLimit", scriptName: "portico", useSQLite: true } };
-  return start(t, [worker(first), worker({ ...first, name: "second", durableObjects: objects })]);
-}
 
 test("of 64 clients at once in two isolates exactly the limit passes", async (t) => {
   const [first, second] = await two(t, HOUR);
@@ -54,6 +36,14 @@ test("a limit is remembered when the runtime starts anew", async (t) => {
   await before.end();
   const after = await gateway(t, config, { persist });
   assert.equal(count(await at_once(5, after), 200), 0);
+});
+
+test("a limit is remembered when its object starts anew", async (t) => {
+  const one = await gateway(t, limited({ limit: 3, per: "1h" }), { probe: true });
+  assert.equal(count(await at_once(2, one), 200), 2);
+  await one.probe({ abort: true });
+  assert.equal((await one.request("/")).status, 503);
+  assert.equal(count(await at_once(3, one), 200), 1);
 });
 
 test("a request that is refused writes nothing", async (t) => {
@@ -93,7 +83,7 @@ for (const [which, options] of Object.entries(unreachable)) {
     const deny = await gateway(t, limited({ ...HOUR, on_error: "deny" }), options);
     const denied = await at_once(24, deny);
     assert.equal(count(denied, 503), 24);
-    assert.equal(JSON.parse(denied[0].text).code, "rate_limit_unavailable");
+    assert.equal(JSON.parse(denied[0].text).code, "store_unavailable");
     await deny.logged("rate limit: ");
 
     const allow = await gateway(t, limited({ ...HOUR, on_error: "allow" }), options);

@@ -96,6 +96,7 @@ codes! {
     StoreMissing "store_missing" Error "The configuration needs a key-value store, and the server has none.",
     DemoUpstream "demo_upstream" Error "Demo upstreams are answered by `portico dev` only.",
     BindingUpstream "binding_upstream" Error "The platform has no bindings: nobody would answer.",
+    HostNotPreserved "host_not_preserved" Error "The platform cannot send the client's `Host` to the upstream.",
     ClientUnknown "client_unknown" Error "The platform never learns about the client what the policy asks.",
     LimitGuarantee "limit_guarantee" Error "The platform cannot count as exactly as the rate limit asks for.",
     LimitBound "limit_bound" Note "Instances lease units of a rate limit: more than the limit may pass, by no more than this.",

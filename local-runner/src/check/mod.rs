@@ -19,10 +19,9 @@ use portico_core::config::wire::Setting;
 use serde_json::Value;
 
 pub(crate) use guarantee::Target;
-pub(crate) use platform::missing_on;
 
 /// Adds what is found in a configuration without errors to what is known of it.
-pub(crate) fn lint(outline: &Outline, document: &Value, target: Option<Target>, findings: &mut Findings) {
+pub(crate) fn lint(outline: &Outline, document: &Value, findings: &mut Findings) {
     routes::shadowed(outline, findings);
     access::public_beside_authenticated(outline, findings);
     access::unlimited(outline, findings);
@@ -31,9 +30,12 @@ pub(crate) fn lint(outline: &Outline, document: &Value, target: Option<Target>, 
     streams::unread(outline, findings);
     secrets::look_alikes(document, findings);
     guarantee::bounds(outline, findings);
-    if let Some(target) = target {
-        guarantee::kept_on(target, outline, findings);
-    }
+}
+
+/// Adds an error for each thing that a configuration asks of `target` and does not get there.
+pub(crate) fn refused_on(target: Target, outline: &Outline, findings: &mut Findings) {
+    platform::missing_on(target, outline, findings);
+    guarantee::kept_on(target, outline, findings);
 }
 
 /// A policy's settings, if it is on.

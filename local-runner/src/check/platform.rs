@@ -1,5 +1,5 @@
-//! What a configuration asks of a platform that the platform does not have: bindings, and knowledge of the client beyond its
-//! address.
+//! What a configuration asks of a platform that the platform does not have: bindings, knowledge of the client beyond its
+//! address, and a `Host` of the gateway's choice.
 
 use portico_core::config::outline::{Outline, Route};
 use portico_core::config::wire::{Identity, Mode};
@@ -9,15 +9,33 @@ use portico_core::forward::BINDING;
 use super::{Target, on};
 
 /// Errors for what `target` does not have.
-pub(crate) fn missing_on(target: Target, outline: &Outline, findings: &mut Findings) {
+pub(super) fn missing_on(target: Target, outline: &Outline, findings: &mut Findings) {
     if target == Target::Cloudflare {
-        return;
+        return hosts(outline, findings);
     }
     let name = format!("{target:?}").to_lowercase();
     bindings(&name, outline, findings);
     for route in &outline.routes {
         addresses(&name, route, findings);
         certificates(&name, route, outline, findings);
+    }
+}
+
+/// `fetch()` of Workers takes `Host` from the URL; a binding gets the request as it is.
+fn hosts(outline: &Outline, findings: &mut Findings) {
+    let network = |url: &str| {
+        let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+        ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+    };
+    for (name, upstream) in &outline.upstreams {
+        let Some(upstream) = upstream.as_ref().filter(|upstream| upstream.preserve_host) else { continue };
+        if upstream.targets.iter().any(|target| network(&target.url)) {
+            let at = Pointer::root().child_key("upstreams").child_key(name).child_key("preserve_host");
+            findings
+                .error(at, "cloudflare sends `Host` as it stands in the target's URL, never the client's")
+                .code(Code::HostNotPreserved)
+                .help("leave it out and let the upstream read X-Forwarded-Host, or bind the service: binding://NAME");
+        }
     }
 }
 

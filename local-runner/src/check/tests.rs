@@ -5,7 +5,7 @@ use portico_core::config::outline::Outline;
 use portico_core::config::{Code, Findings, compile};
 use serde_json::Value;
 
-use super::{Target, lint};
+use super::{Target, lint, refused_on};
 
 /// A gateway with these parts, in YAML.
 fn gateway(parts: &str) -> Value {
@@ -23,7 +23,10 @@ fn findings(target: Option<Target>, parts: &str) -> Findings {
         Err(errors) => return errors,
     };
     let outline = Outline::read(&document, &mut Findings::new()).unwrap();
-    lint(&outline, &document, target, &mut findings);
+    lint(&outline, &document, &mut findings);
+    if let Some(target) = target {
+        refused_on(target, &outline, &mut findings);
+    }
     findings
 }
 
@@ -275,7 +278,11 @@ fn the_examples_of_the_documentation_are_what_they_are_said_to_be() {
     for code in Code::ALL {
         let entry = portico::config::entry(*code);
         let blocks: Vec<_> = entry.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-        let target = (*code == Code::LimitGuarantee).then_some(Target::Spin);
+        let target = match code {
+            Code::LimitGuarantee => Some(Target::Spin),
+            Code::HostNotPreserved => Some(Target::Cloudflare),
+            _ => None,
+        };
         match blocks.as_slice() {
             [bad, good] => {
                 assert!(codes(target, bad).contains(code), "{code} is not found in its bad example:\n{bad}");
@@ -304,7 +311,7 @@ routes:
     let outline = Outline::read(&document, &mut Findings::new()).unwrap();
     let missing = |target| {
         let mut findings = Findings::new();
-        super::missing_on(target, &outline, &mut findings);
+        refused_on(target, &outline, &mut findings);
         let told = findings.iter().map(|found| format!("{} {} at {}", found.severity, found.code, found.pointer));
         told.collect::<Vec<_>>()
     };
@@ -321,4 +328,27 @@ routes:
         );
     }
     assert_eq!(missing(Target::Cloudflare), [""; 0]);
+}
+
+#[test]
+fn cloudflare_sends_the_clients_host_to_bindings_only() {
+    let upstream = |keys: &str| {
+        let route =
+            "routes: [{ name: a, match: { path: /a }, upstream: a, policies: { rate_limit: { limit: 1, per: 1m } } }]";
+        format!("upstreams: {{ a: {{ timeout: 5s, {keys} }} }}\n{route}\n")
+    };
+    let preserved = |targets: &str| upstream(&format!("preserve_host: true, targets: [{targets}]"));
+    for targets in ["{ url: 'https://a' }", "{ url: 'HTTP://a/b' }", "{ url: 'binding://A' }, { url: 'http://a' }"] {
+        let on = |target| found_on(target, &preserved(targets));
+        assert_eq!(on(Some(Target::Cloudflare)), ["host_not_preserved at upstreams.a.preserve_host"], "{targets}");
+        assert!(!on(Some(Target::Native)).join("").contains("host_not_preserved"), "{targets}");
+        assert_eq!(on(None), [""; 0], "{targets}");
+    }
+    for silent in [
+        preserved("{ url: 'binding://A' }"),
+        preserved("{ url: 'demo://echo' }"),
+        upstream("targets: [{ url: 'http://a' }]"),
+    ] {
+        assert_eq!(found_on(Some(Target::Cloudflare), &silent), [""; 0], "{silent}");
+    }
 }

@@ -6,6 +6,7 @@ use portico::config::Style;
 use portico_core::config::Bundle;
 
 use super::{ConfigOption, Failure, note, print};
+use crate::check::Target;
 use crate::configuration::{self, Purpose};
 use crate::secrets::Secrets;
 
@@ -18,19 +19,25 @@ their names. `portico serve --config gateway.json` runs it.
 
 Examples:
   portico build > gateway.json
-  portico build --out dist/gateway.json")]
+  portico build --out dist/gateway.json
+  portico build --target cloudflare --out bundle.json
+
+Exit codes: 0 it is built; 1 the file could not be written; 2 the configuration cannot be used, or not on that platform.")]
 pub(super) struct Options {
     #[command(flatten)]
     config: ConfigOption,
     /// Write the bundle to a file, replaced in one step, instead of stdout
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Refuse what this platform cannot keep, and demo upstreams
+    #[arg(long, value_enum, value_name = "PLATFORM")]
+    target: Option<Target>,
 }
 
 /// Runs the command.
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let path = &options.config.path;
-    let read = configuration::read(path, Purpose::Build, &Secrets::environment())
+    let read = configuration::read(path, Purpose::Build(options.target), &Secrets::environment())
         .map_err(|refused| Failure::configuration(&refused.report))?;
     note(&read.report.render(Style::for_stream(&std::io::stderr())));
     let bundle = Bundle::new(read.document);

@@ -38,7 +38,7 @@ impl Side {
         let read = if is_stdin(path) {
             configuration::read_text(text(io::stdin()).map_err(missing)?, Path::new("stdin"), &directory(other))
         } else if std::fs::metadata(path).map_err(missing)?.is_file() {
-            configuration::read(path, Purpose::Build, &Secrets::environment())
+            configuration::read(path, Purpose::Build(None), &Secrets::environment())
         } else {
             // a pipe can be read only once
             let text = File::open(path).and_then(text).map_err(missing)?;

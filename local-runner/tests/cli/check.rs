@@ -160,6 +160,8 @@ fn what_a_lease_lets_pass_is_told_and_denies_nothing() {
     assert!(code == 0 && stdout.contains("can be used"), "{stdout}{stderr}");
     assert!(stderr.starts_with(&format!("gateway.yaml:4:105: note: {bound}")), "{stderr}");
     assert!(stderr.ends_with("\n1 note\n"), "{stderr}");
+    let (code, _, stderr) = run(&folder.0, &["check", "--target", "spin"]);
+    assert!(code == 2 && stderr.contains(bound) && stderr.contains("[limit_guarantee]"), "{stderr}");
     let (code, stdout, _) = run(&folder.0, &["check", "--format", "json"]);
     let found: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!((code, &found[0]["severity"], &found[0]["code"]), (0, &"note".into(), &"limit_bound".into()));

@@ -18,6 +18,12 @@ routes:
     policies: { auth: { any_of: [devices] }, ip: { allow: ["asn:64496"] } }
 "#;
 
+const LIMITED: &str = "\
+portico: 1
+name: limited
+routes: [{ name: a, match: { path: /a }, respond: {}, policies: { rate_limit: { limit: 9, per: 1m } } }]
+";
+
 fn folder() -> Folder {
     Folder::with(&GATEWAY.replace("AA", &"ab".repeat(32)))
 }
@@ -60,6 +66,47 @@ fn where_it_may_run_it_is_no_error() {
         let (code, _, stderr) = run(&folder.0, arguments);
         assert_eq!((code, stderr.contains("error")), (0, false), "{arguments:?}: {stderr}");
     }
+}
+
+#[test]
+fn a_bundle_is_built_for_a_platform_that_can_run_it_only() {
+    let folder = folder();
+    let gateway = folder.0.join("gateway.yaml");
+    let build = |target: &str, out: &str| run(&folder.0, &["build", "--target", target, "--out", out]);
+    let (code, _, stderr) = build("cloudflare", "bundle.json");
+    assert_eq!((code, stderr.contains("error")), (0, false), "{stderr}");
+    let built = std::fs::read_to_string(folder.0.join("bundle.json")).unwrap();
+    assert_eq!(run(&folder.0, &["build"]).1, built, "the platform is no part of it");
+
+    for target in ["native", "spin", "lambda"] {
+        let (code, stdout, stderr) = build(target, "refused.json");
+        assert_eq!((code, &*stdout), (2, ""), "{target}: {stderr}");
+        assert!(
+            stderr.contains("has no bindings [binding_upstream]") && stderr.contains("4 errors"),
+            "{target}: {stderr}"
+        );
+    }
+    let other = |old: &str, new: &str| {
+        folder.write("gateway.yaml", &std::fs::read_to_string(&gateway).unwrap().replace(old, new))
+    };
+    let only = |target: &str, told: &str| {
+        let (code, _, stderr) = build(target, "refused.json");
+        assert!(code == 2 && stderr.contains(told) && stderr.contains("\n1 error\n"), "{target}: {stderr}");
+    };
+    other("binding://ORDERS/v1", "demo://echo");
+    only("cloudflare", "gateway.yaml:4:41: error: demo upstreams are answered by `portico dev` only [demo_upstream]");
+    other("demo://echo\" }], timeout", "https://orders.example\" }], preserve_host: true, timeout");
+    only("cloudflare", "gateway.yaml:4:85: error: cloudflare sends `Host` as it stands in the target's URL");
+    folder.write("gateway.yaml", LIMITED);
+    only("spin", "the limit asks for exact counts");
+    assert!(!folder.0.join("refused.json").exists());
+
+    let hasty =
+        "upstreams: { a: { targets: [{ url: http://a }] } }\nroutes: [{ name: a, match: { path: / }, upstream: a }]\n";
+    folder.write("gateway.yaml", &format!("portico: 1\nname: hasty\n{hasty}"));
+    assert!(run(&folder.0, &["check", "--target", "cloudflare"]).2.contains("2 warnings"));
+    let (code, _, stderr) = build("cloudflare", "bundle.json");
+    assert_eq!((code, stderr.lines().count()), (0, 1), "{stderr}");
 }
 
 #[test]

@@ -25,6 +25,7 @@ pub(super) struct Workerd {
     pub(super) values: SocketAddr,
     /// What it tells of requests.
     pub(super) access: AccessLog,
+    messages: Receiver<String>,
 }
 
 impl Workerd {
@@ -59,7 +60,14 @@ impl Workerd {
         let clients = listening(CLIENTS, &output, &messages)?;
         let values = listening(VALUES, &output, &messages)?;
         let access = AccessLog(output);
-        Ok(Self { _child: child, _directory: directory, clients, values, access })
+        Ok(Self { _child: child, _directory: directory, clients, values, access, messages })
+    }
+}
+
+impl Workerd {
+    /// What it has complained about so far, each on a line of its own.
+    pub(super) fn said(&self) -> String {
+        self.messages.try_iter().map(|message| format!("\nworkerd said: {message}")).collect()
     }
 }
 
@@ -97,7 +105,12 @@ fn build(directory: &Directory, config: &Value) -> Result<Result<(), String>, St
     let trouble = |error: std::io::Error| format!("portico could not be started: {error}");
     let file = directory.write("gateway.json", &config.to_string()).map_err(trouble)?;
     let mut command = Command::new(child::portico()?);
-    command.arg("build").arg("--config").arg(file).arg("--out").arg(directory.path("bundle.json")).env_clear();
+    command
+        .args(["build", "--target", "cloudflare", "--config"])
+        .arg(file)
+        .arg("--out")
+        .arg(directory.path("bundle.json"))
+        .env_clear();
     let output = command.output().map_err(trouble)?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     Ok(if output.status.success() { Ok(()) } else { Err(said) })

@@ -5,6 +5,7 @@
 //! [sentences]
 //! 'Tokens must have `exp`.' = ["auth/jwt_claims/a token without a sound exp is refused"]
 //! 'A closed stdout or stderr does not stop the server.' = ["local-runner/tests/cli/serve.rs::nobody_needs_to_read_the_log"]
+//! 'A request that is refused writes nothing.' = ["adapters/cloudflare/test/limiter.test.js::a request that is refused writes nothing"]
 //! 'Rules that hold everywhere:' = "introduces a list"
 //! ```
 
@@ -62,15 +63,36 @@ impl Proof {
 }
 
 fn exists(proof: &str, cases: &BTreeSet<&str>, checkout: &Path) -> bool {
-    match proof.split_once(".rs::") {
-        None => cases.contains(proof),
-        Some((file, name)) => {
-            let text = std::fs::read_to_string(checkout.join(format!("{file}.rs"))).unwrap_or_default();
-            let Some((before, _)) = text.split_once(&format!("fn {name}(")) else { return false };
-            let above = before.rsplit_once('\n').map_or("", |(above, _)| above);
-            let mut attributes = above.lines().rev().map(str::trim).take_while(|line| line.starts_with("#["));
-            attributes.any(|line| line == "#[test]" || line.starts_with("#[tokio::test"))
-        }
+    let read = |file: String| std::fs::read_to_string(checkout.join(file)).unwrap_or_default();
+    if let Some((file, name)) = proof.split_once(".rs::") {
+        is_test_in_rust(name, &read(format!("{file}.rs")))
+    } else if let Some((file, name)) = proof.split_once(".js::") {
+        is_test_in_javascript(name, &read(format!("{file}.js")))
+    } else {
+        cases.contains(proof)
+    }
+}
+
+fn is_test_in_rust(name: &str, text: &str) -> bool {
+    let Some((before, _)) = text.split_once(&format!("fn {name}(")) else { return false };
+    let above = before.rsplit_once('\n').map_or("", |(above, _)| above);
+    let mut attributes = above.lines().rev().map(str::trim).take_while(|line| line.starts_with("#["));
+    attributes.any(|line| line == "#[test]" || line.starts_with("#[tokio::test"))
+}
+
+/// A name may have parts that are filled in: it is given as it stands there.
+fn is_test_in_javascript(name: &str, text: &str) -> bool {
+    // one that is skipped or commented out begins otherwise
+    let begins = |line: &str, quote: char| line.trim_start().starts_with(&format!("test({quote}{name}{quote}, "));
+    text.lines().any(|line| begins(line, '"') || begins(line, '`'))
+}
+
+#[test]
+fn tests_in_javascript_are_found_unless_they_are_skipped() {
+    let text = "test(\"a and b\", async (t) => {\n  test(`with ${c}`, async (t) => {\n// test(\"gone\", async\ntest.skip(\"not now\", async";
+    assert!(is_test_in_javascript("a and b", text) && is_test_in_javascript("with ${c}", text));
+    for none in ["a and", "and b", "gone", "not now", ""] {
+        assert!(!is_test_in_javascript(none, text), "{none}");
     }
 }
 

@@ -38,9 +38,9 @@ fn every_sentence_of_the_documentation_is_proven() {
 }
 
 const HELP: &str = "
-Each sentence has an entry in tests/claims/PAGE.toml: the names of the cases that prove it, of tests (path/file.rs::name)
-where a case cannot show it, or a text that says why there is nothing to prove. A sentence that was changed is another one:
-look whether what proved it still does.";
+Each sentence has an entry in tests/claims/PAGE.toml: the names of the cases that prove it, of tests where a case cannot
+show it (path/file.rs::name, path/file.test.js::name), or a text that says why there is nothing to prove. A sentence that
+was changed is another one: look whether what proved it still does.";
 
 /// Sentences without an entry, and entries without a sentence.
 fn unproven(document: &str, entries: &BTreeMap<String, Proof>) -> Vec<String> {

@@ -5,7 +5,10 @@ import { seen, state } from "./probe.js";
 import gateway, { RateLimit as Original } from "./worker.js";
 
 export default {
-  fetch: (request, env, context) => gateway.fetch(request, { ...env, PORTICO: seen(env.PORTICO) }, context),
+  fetch(request, env, context) {
+    state.requests += 1;
+    return gateway.fetch(request, { ...env, PORTICO: seen(env.PORTICO) }, context);
+  },
 };
 
 /** Tells the state of the isolate, after changes to it. */
@@ -29,8 +32,13 @@ export class RateLimit extends Original {
     kv.put.counted = true;
   }
 
-  take(...values) {
+  async take(...values) {
     state.taken += 1;
+    if (state.hold !== null) await fetch(state.hold);
+    if (state.abort) {
+      state.abort = false;
+      this.ctx.abort("a test wants it so");
+    }
     return super.take(...values);
   }
 

@@ -121,7 +121,8 @@ export async function start(t, workers, { persist } = {}) {
       waiting.add(look);
       look();
     });
-  const started = workers.map(async ({ name, unsafeDirectSockets }) => {
+  const started = workers.map(async ({ name, unsafeDirectSockets = [] }) => {
+    if (unsafeDirectSockets.length === 0) return undefined;
     const url = await miniflare.unsafeGetDirectURL(name);
     const probed = unsafeDirectSockets.length > 1 ? await miniflare.unsafeGetDirectURL(name, "Probe") : undefined;
     const probe = async (changes) => JSON.parse((await request(probed, { method: "POST", body: JSON.stringify(changes ?? {}) })).text);
@@ -130,8 +131,11 @@ export async function start(t, workers, { persist } = {}) {
   return Promise.all(started);
 }
 
-/** Starts one Worker with a configuration. `config` holds the configuration's keys; the rest is what `worker` and `start` take. */
-export async function gateway(t, config, { persist, ...options } = {}) {
-  const [one] = await start(t, [worker({ bundle: bundle(t, config), ...options })], { persist });
+/**
+ * Starts one Worker with a configuration. `config` holds the configuration's keys; `workers` are more Workers, as Miniflare takes
+ * them; the rest is what `worker` and `start` take.
+ */
+export async function gateway(t, config, { persist, workers = [], ...options } = {}) {
+  const [one] = await start(t, [worker({ bundle: bundle(t, config), ...options }), ...workers], { persist });
   return one;
 }

@@ -29,6 +29,14 @@ export async function open(url, { method = "GET", headers = {}, body, cf } = {})
   return response;
 }
 
+/** Sends a request; gives what makes its client vanish. */
+export function abandoned(url, { headers = {} } = {}) {
+  const sent = send(url, { headers: { "CF-Connecting-IP": CLIENT, ...headers }, agent: false });
+  sent.on("error", () => {});
+  sent.end();
+  return () => sent.socket.resetAndDestroy();
+}
+
 /** Starts an upstream that ends with the test; gives its URL. */
 export async function origin(t, handler) {
   const server = createServer(handler).listen(0, "127.0.0.1");

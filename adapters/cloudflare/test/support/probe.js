@@ -2,18 +2,28 @@
 
 const now = Date.now;
 
-/** What tests see; and what they change, by `clock` and `trap`. */
+/** What tests see; and what they change, by the first five. */
 export const state = {
   /** Milliseconds by which the clock is ahead. */
   clock: 0,
-  /** Where the next call traps: the export `entry`, in the course of it. */
-  trap: undefined,
+  /** Where there is a trap next: in the course of this export; or `read`: when what a read of the store gave is gone on with. */
+  trap: null,
+  /** Whether the next object that is asked ends. */
+  abort: false,
+  /** A URL: objects of rate limits do nothing before it was fetched. */
+  hold: null,
+  /** Whether reads of the key-value store never end. */
+  stuck: false,
   /** WebAssembly instances that were made. */
   instances: 0,
   /** Bytes of the last one's memory. */
   get memory() {
     return exports?.memory.buffer.byteLength;
   },
+  /** Requests that came. */
+  requests: 0,
+  /** Signatures that WebCrypto looked at. */
+  verified: 0,
   /** What the key-value store was asked for. */
   reads: [],
   /** Calls that objects of rate limits got. */
@@ -24,6 +34,13 @@ export const state = {
 };
 
 Date.now = () => now() + state.clock;
+
+const { verify } = SubtleCrypto.prototype;
+
+SubtleCrypto.prototype.verify = function (...values) {
+  state.verified += 1;
+  return verify.apply(this, values);
+};
 
 let exports;
 /** Within an export that is to trap: the next thing that it asks of JavaScript does. */
@@ -51,8 +68,8 @@ function watched([name, member]) {
 
 function entry(name, member) {
   return (...values) => {
-    if (state.trap !== name) return member(...values);
-    state.trap = undefined;
+    if (state.trap !== name && state.trap !== "any") return member(...values);
+    state.trap = null;
     armed = true;
     try {
       const result = member(...values);
@@ -75,7 +92,9 @@ function trap() {
 export function seen(namespace) {
   const read = (key, ...options) => {
     state.reads.push(key);
-    return namespace.get(key, ...options);
+    if (state.stuck) return new Promise(() => {});
+    const value = namespace.get(key, ...options);
+    return state.trap === "read" ? value.finally(() => (state.trap = "any")) : value;
   };
   return new Proxy(namespace, {
     get: (_, name) => (name === "get" ? read : typeof namespace[name] === "function" ? namespace[name].bind(namespace) : namespace[name]),
