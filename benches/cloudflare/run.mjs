@@ -62,7 +62,7 @@ const token = `${input}.${sign("sha256", Buffer.from(input), { key, dsaEncoding:
 const originPort = await port();
 const origin = `http://127.0.0.1:${originPort}`;
 writeFileSync(join(folder, "nginx.conf"), `
-worker_processes 1; daemon off; pid ${folder}/nginx.pid; error_log stderr crit;
+master_process off; daemon off; pid ${folder}/nginx.pid; error_log stderr crit;
 events { worker_connections 1024; }
 http {
   access_log off; keepalive_requests 100000000; client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;

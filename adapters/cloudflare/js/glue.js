@@ -4,18 +4,19 @@
 // value has a line break in it). Bodies cross as the runtime's own streams.
 
 import * as portico from "portico";
+import { bells, enter, remember, waiting } from "./instance.js";
+import { problem } from "./problem.js";
 
-/** Requests that wait, by their ids: what takes their responses. In the order in which they came. */
-export const waiting = new Map();
+export { remember };
 
-/** Requests that wait to be woken by something else than their own fetch: what wakes them. */
-const bells = new Map();
-
-/** Goes on with the request `id`; ends it if that gave its response. */
-function go_on(id, response) {
+/** Goes on with the request `id`, by an export that gives its response, if it has one by then; ends it if so. */
+function go_on(id, call, ...values) {
+  if (!waiting.has(id)) return;
+  const response = enter(call, id, ...values);
   if (response === undefined) return;
-  waiting.get(id)?.(response);
+  waiting.get(id)?.end(response);
   waiting.delete(id);
+  bells.delete(id);
 }
 
 /**
@@ -23,7 +24,7 @@ function go_on(id, response) {
  * it there, whoever rings: the runtime refuses I/O in another request's context.
  */
 export function listen(id) {
-  new Promise((ring) => bells.set(id, ring)).then(() => go_on(id, portico.poll(id)));
+  new Promise((ring) => bells.set(id, ring)).then(() => go_on(id, portico.poll));
 }
 
 /** Wakes the request `id`. */
@@ -50,26 +51,58 @@ export function respond(status, base, changes, body, webSocket) {
     }
     return response;
   } catch (error) {
-    // an upstream's, which the runtime takes but does not give: a status over 599
     console.error(`the runtime refused a response: ${error}`);
-    return new Response(null, { status: 502 });
+    return problem();
   }
 }
 
-/** A body that grew over its bound. */
-const TOO_LARGE = new RangeError("the body is too large");
+/** Streams that failed because more came than they may hold: the runtime does not tell their readers why. */
+const exceeded = new WeakSet();
 
 /** `stream`, which fails once more than `limit` bytes came through. */
 export function bounded(stream, limit) {
+  const { readable, writable } = new IdentityTransformStream();
   let length = 0;
-  const count = {
-    transform(chunk, controller) {
-      length += chunk.byteLength;
-      if (length > limit) throw TOO_LARGE;
-      controller.enqueue(chunk);
-    },
+  const count = (part) => {
+    length += part;
+    if (length <= limit) return;
+    exceeded.add(readable);
+    throw new RangeError("the body is too large");
   };
-  return stream.pipeThrough(new TransformStream(count));
+  pump(stream, writable, count, () => {}).catch(() => {});
+  return readable;
+}
+
+/** As much of a stream goes on at once, at most. */
+const PART = 64 * 1024;
+
+/**
+ * Hands `stream` on to `writable`: `came` is told the length of each part before it goes, `went` is called when it is gone. Fails
+ * with what `stream` or `came` fails with; ends when `writable` takes no more, which whoever reads there knows. A transform in a
+ * pipe would do the same in parts of 4 KiB, with several promises for each.
+ */
+async function pump(stream, writable, came, went) {
+  const [reader, writer] = [stream.getReader({ mode: "byob" }), writable.getWriter()];
+  let buffer = new ArrayBuffer(PART);
+  for (;;) {
+    let part;
+    try {
+      part = await reader.read(new Uint8Array(buffer));
+      came(part.value?.byteLength ?? 0);
+    } catch (error) {
+      reader.cancel(error).catch(() => {});
+      writer.abort(error).catch(() => {});
+      throw error;
+    }
+    try {
+      if (part.done) return await writer.close();
+      await writer.write(part.value);
+    } catch (error) {
+      return reader.cancel(error).catch(() => {});
+    }
+    buffer = part.value.buffer;
+    went();
+  }
 }
 
 /**
@@ -77,17 +110,11 @@ export function bounded(stream, limit) {
  * request's `id` it goes on with that request by `resume`; without (0) it returns a promise of what `resume` takes.
  */
 export function send(id, turn, service, head, body, length, timeout) {
-  const lines = head.split("\n");
-  const headers = {};
-  for (let at = 2; at + 1 < lines.length; at += 2) headers[lines[at]] = lines[at + 1];
-  const init = { method: lines[1], headers, redirect: "manual", encodeResponseBody: "manual" };
-  const attempt = new Attempt(service, lines[0], init, timeout);
+  const attempt = new Attempt(service, head, timeout);
   if (id === 0) {
     return new Promise((resolve) => attempt.start(body, length, (...reply) => resolve(reply)));
   }
-  attempt.start(body, length, (status, head, headers, body, webSocket) => {
-    go_on(id, portico.resume(id, turn, status, head, headers, body, webSocket));
-  });
+  attempt.start(body, length, (...reply) => go_on(id, portico.resume, turn, ...reply));
 }
 
 /** Bodies that are known to be no longer than this count as sent at once. */
@@ -101,39 +128,59 @@ class Attempt {
   #timeout;
   #timer;
   #done;
+  #late = "timeout";
 
-  constructor(service, url, init, timeout) {
+  constructor(service, head, timeout) {
+    const lines = head.split("\n");
+    const headers = { __proto__: null };
+    for (let at = 2; at + 1 < lines.length; at += 2) headers[lines[at]] = lines[at + 1];
     this.#service = service;
-    this.#url = url;
-    this.#init = init;
+    this.#url = lines[0];
+    this.#init = { method: lines[1], headers, redirect: "manual", encodeResponseBody: "manual" };
+    // Cloudflare's own cache knows nothing of who may see what
+    if (service === undefined) this.#init.cache = "no-store";
     this.#timeout = timeout;
   }
 
-  /** Sends it, and calls `done` with the response, or with 0 and the name of what failed. */
+  /** Sends it, and calls `done` later with the response, or with 0 and the name of what failed. */
   start(body, length, done) {
     this.#done = done;
     this.#wait();
-    if (body instanceof ReadableStream && !(length <= SHORT)) this.#stream(body, length);
-    else if (body !== undefined) this.#init.body = body;
-    const sent = this.#service === undefined ? fetch(this.#url, this.#init) : this.#service.fetch(this.#url, this.#init);
-    sent.then(
+    this.#send(body, length).then(
       (response) => {
         const { headers } = response;
         let head = "";
         headers.forEach((value, name) => {
           head += head === "" ? `${name}\n${value}` : `\n${name}\n${value}`;
         });
+        if (this.#done === undefined) response.body?.cancel().catch(() => {});
         this.#end(response.status, head, headers, response.body ?? undefined, response.webSocket);
       },
       (error) => {
         console.warn(`upstream: ${error}`);
-        // a TypeError is a method or a body that fetch() does not take
-        this.#end(0, error instanceof TypeError ? "unsendable" : "broken");
+        // the runtime's own fetch() throws a TypeError for what it cannot send, and another error for what did not come through
+        this.#end(0, error instanceof TypeError && this.#service === undefined ? "unsendable" : "broken");
       },
     );
   }
 
-  /** The first end counts. What comes after a timeout is dropped with the context of the request. */
+  /** Never throws: an exception would go through WebAssembly. */
+  #send(body, length) {
+    try {
+      const { method } = this.#init;
+      if (body !== undefined && (method === "GET" || method === "HEAD")) {
+        setTimeout(() => this.#end(0, "unsendable"), 0);
+        return new Promise(() => {});
+      }
+      if (body instanceof ReadableStream && !(length <= SHORT)) this.#stream(body, length);
+      else if (body !== undefined) this.#init.body = body;
+      return this.#service === undefined ? fetch(this.#url, this.#init) : this.#service.fetch(this.#url, this.#init);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** The first end counts. What comes after a timeout is dropped. */
   #end(...reply) {
     clearTimeout(this.#timer);
     const done = this.#done;
@@ -143,21 +190,20 @@ class Attempt {
 
   #wait() {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#end(0, "timeout"), this.#timeout);
+    this.#timer = setTimeout(() => this.#end(0, this.#late), this.#timeout);
   }
 
   /** A body that takes its time: the wait starts anew whenever a part of it went out. */
   #stream(body, length) {
-    const watch = {
-      transform: (chunk, controller) => {
-        this.#wait();
-        controller.enqueue(chunk);
-      },
-    };
     const { readable, writable } = length === undefined ? new IdentityTransformStream() : new FixedLengthStream(length);
     this.#init.body = readable;
-    body.pipeThrough(new TransformStream(watch)).pipeTo(writable).catch((error) => {
-      this.#end(0, error === TOO_LARGE ? "too_large" : "client_gone");
+    const turn = (whose) => {
+      this.#late = whose;
+      this.#wait();
+    };
+    turn("client_timeout");
+    pump(body, writable, () => turn("timeout"), () => turn("client_timeout")).catch(() => {
+      this.#end(0, exceeded.has(body) ? "too_large" : "client_gone");
     });
   }
 }
@@ -173,13 +219,13 @@ export async function collect(stream, limit) {
       if (done) break;
       length += value.byteLength;
       if (length > limit) {
-        reader.cancel(TOO_LARGE).catch(() => {});
+        reader.cancel().catch(() => {});
         return "too_large";
       }
       chunks.push(value);
     }
   } catch {
-    return "broken";
+    return exceeded.has(stream) ? "too_large" : "broken";
   }
   if (chunks.length === 1) return chunks[0];
   const all = new Uint8Array(length);

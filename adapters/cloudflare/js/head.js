@@ -14,5 +14,5 @@ function verified(tls) {
   if (tls?.certVerified !== "SUCCESS" || tls.certRevoked !== "0") return "";
   const parts = [tls.certFingerprintSHA256, tls.certSubjectDNRFC2253, tls.certIssuerDNRFC2253, tls.certSerial];
   // names are the certificate's own: they must not look like more than one part
-  return parts.map((part) => String(part).replace(/[\t\n\r]/g, " ")).join("\t");
+  return parts.map((part) => String(part ?? "").replace(/[\t\n\r]/g, " ")).join("\t");
 }

@@ -1,83 +1,47 @@
-// The entry: owns the WebAssembly instance, and holds the Durable Object of the rate limits.
+// The entry: requests, and the Durable Object of the rate limits.
 
 import { DurableObject } from "cloudflare:workers";
-import bundle from "./bundle.json";
-import module from "./portico.wasm";
 import * as portico from "portico";
-import { waiting } from "portico-glue";
 import { head } from "./head.js";
+import { bells, enter, waiting } from "./instance.js";
+import { problem } from "./problem.js";
 
-/** As many requests wait at most: of those that wait longest, the clients have left, and the runtime does not tell. */
-const WAITING = 1024;
+/** From so many waiting requests on, those are given up that have waited for longer than anything takes: */
+const MANY = 1024;
 
-let broken = false;
+/** their clients have left, and the runtime does not tell. In milliseconds. */
+const LONG = 3_600_000;
+
 let last = 0;
-
-function load() {
-  portico.initSync({ module });
-  portico.start(bundle);
-}
-
-load();
-
-// A panic leaves the instance in a state that nobody knows (`panic = "abort"`), so everybody who waits for it is told, and the
-// next request gets a new one.
-function fail(error) {
-  if (!(error instanceof WebAssembly.RuntimeError) || broken) return;
-  broken = true;
-  console.error(`the gateway panicked: ${error.stack}`);
-  for (const end of waiting.values()) end();
-  waiting.clear();
-}
-
-addEventListener("error", (event) => fail(event.error));
-addEventListener("unhandledrejection", (event) => fail(event.reason));
-
-function revive() {
-  if (!broken) return;
-  portico.__wbg_reset_state();
-  portico.start(bundle);
-  broken = false;
-}
-
-function problem() {
-  const id = crypto.randomUUID();
-  const body = {
-    type: "about:blank",
-    title: "Internal Server Error",
-    status: 500,
-    detail: "The gateway failed.",
-    instance: id,
-    code: "internal_error",
-  };
-  const headers = { "content-type": "application/problem+json", "cache-control": "no-store", "x-request-id": id };
-  return new Response(JSON.stringify(body), { status: 500, headers });
-}
 
 export default {
   fetch(request, env, context) {
     try {
-      revive();
-      const id = ++last;
-      const response = portico.fetch(id, head(request), request.body ?? undefined, env, context);
+      // u32, and 0 is nobody
+      last = (last % 0xffffffff) + 1;
+      const id = last;
+      const response = enter(portico.fetch, id, head(request), request.body ?? undefined, env, context);
       if (response !== undefined) return response;
-      if (waiting.size >= WAITING) forget();
+      if (waiting.size >= MANY) forget();
       // each makes its problem itself: the runtime sends no body that another request made
-      return new Promise((end) => waiting.set(id, end)).then((response) => response ?? problem());
-    } catch (error) {
-      console.error(`the gateway failed: ${error}`);
-      fail(error);
+      return new Promise((end) => waiting.set(id, { end, since: Date.now() })).then((response) => response ?? problem());
+    } catch {
       return problem();
     }
   },
 };
 
-/** Gives up the request that waits longest. */
+/** Gives up the requests that have waited for too long. */
 function forget() {
-  const [[id, end]] = waiting;
-  waiting.delete(id);
-  portico.forget(id);
-  end();
+  const now = Date.now();
+  for (const [id, { end, since }] of waiting) {
+    if (now - since < LONG) return;
+    console.error("a request is given up that has waited for an hour");
+    waiting.delete(id);
+    bells.delete(id);
+    enter(portico.forget, id);
+    end();
+  }
 }
 
 /**
@@ -96,16 +60,14 @@ export class RateLimit extends DurableObject {
 
   /** One step: the numbers of `limits::step` but the last, which is stored. */
   take(interval, burst, cost) {
-    revive();
-    const now = Date.now() * 1000;
     let answer;
     try {
-      answer = portico.limit(this.#stored, interval, burst, now, cost);
+      answer = enter(portico.limit, this.#stored, interval, burst, Date.now() * 1000, cost);
     } catch (error) {
-      fail(error);
-      // not at once: to a request of this isolate, with nothing left to wait for, the runtime would not tell what `fail` said
+      // not at once: to a request of this isolate, with nothing left to wait for, the runtime would not tell what `enter` said
       return new Promise((_, reject) => setTimeout(reject, 0, error));
     }
+    if (answer.length === 0) throw new RangeError("no quota");
     const next = answer[4];
     if (next !== this.#stored) {
       this.#stored = next;

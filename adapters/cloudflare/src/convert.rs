@@ -44,6 +44,9 @@ pub(crate) fn request(
     peer.asn = asn.parse().ok();
     peer.certificate = self::certificate(certificate).map(Into::into);
 
+    if declared_length(&headers).is_some_and(|length| length >= 1 << 53) {
+        return Err("The length is beyond all measure.");
+    }
     let mut request = Request::new(match body {
         None => Body::Empty,
         Some(js) => Body::Stream(Stream { js, length: declared_length(&headers) }),

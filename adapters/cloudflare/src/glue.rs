@@ -36,6 +36,8 @@ extern "C" {
     pub(crate) fn ring(id: u32);
 
     pub(crate) fn random() -> Vec<u8>;
+
+    pub(crate) fn remember(text: Option<&str>, looked: f64);
 }
 
 /// What `send` gives: the head of a response and its body, or status 0 and the name of what failed.

@@ -19,6 +19,9 @@ const OVERRIDE: &str = "bundle";
 /// How often the override is looked at, unless `PORTICO_OVERRIDE_INTERVAL` names other seconds.
 const INTERVAL: Duration = Duration::from_secs(60);
 
+/// The largest override that is read, in bytes: some 40,000 routes. An isolate has 128 MB for everything.
+const MAX_BUNDLE: usize = 4 << 20;
+
 /// What the worker's variables and bindings say, read once: they are the same for every request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
@@ -36,6 +39,8 @@ struct Instance {
     looked: Cell<Timestamp>,
     /// The override as it was last seen, good or bad.
     seen: RefCell<Option<String>>,
+    /// The override in force, if one is.
+    in_force: RefCell<Option<String>>,
     refused: Cell<u32>,
     drawn: RefCell<Vec<u128>>,
 }
@@ -44,12 +49,17 @@ thread_local! {
     static INSTANCE: Instance = Instance::default();
 }
 
-/// Compiles the deployed bundle.
-pub(crate) fn start(bundle: &str) -> Result<(), String> {
+/// Compiles the deployed bundle. An instance that replaces another one is told which override was in force, and when it was
+/// looked for.
+pub(crate) fn start(bundle: &str, in_force: Option<String>, looked: f64) -> Result<(), String> {
     let gateway = Rc::new(compile(bundle)?);
     INSTANCE.with(|instance| {
         *instance.deployed.borrow_mut() = Some(Rc::clone(&gateway));
         *instance.current.borrow_mut() = Some(gateway);
+        instance.looked.set(Timestamp::from_micros(looked as u64));
+        if in_force.is_some() {
+            instance.take(in_force);
+        }
     });
     Ok(())
 }
@@ -74,8 +84,14 @@ pub(crate) fn random() -> u128 {
 /// The worker's settings.
 pub(crate) fn settings(platform: &Workers) -> Settings {
     let read = || {
-        let interval = platform.text("PORTICO_OVERRIDE_INTERVAL").and_then(|seconds| seconds.parse().ok());
-        let interval = interval.map_or(INTERVAL, Duration::from_secs);
+        let interval = match platform.text("PORTICO_OVERRIDE_INTERVAL").map(|seconds| seconds.parse()) {
+            Some(Ok(seconds)) => Duration::from_secs(seconds),
+            Some(Err(_)) => {
+                worker::console_error!("PORTICO_OVERRIDE_INTERVAL is no number of seconds: it is {INTERVAL:?}");
+                INTERVAL
+            }
+            None => INTERVAL,
+        };
         Settings {
             access_log: platform.text("PORTICO_ACCESS_LOG").as_deref() != Some("off"),
             override_interval: values::store(&platform.env).map(|_| interval),
@@ -92,6 +108,8 @@ pub(crate) fn is_override_due(platform: &Workers, settings: Settings) -> bool {
         let due = now.since(instance.looked.get()) >= interval;
         if due {
             instance.looked.set(now);
+            // before anything can go wrong with it: an instance that breaks here must not do so again at once
+            instance.remember();
         }
         due
     })
@@ -100,13 +118,23 @@ pub(crate) fn is_override_due(platform: &Workers, settings: Settings) -> bool {
 /// Looks whether the store holds another bundle. A bad one is refused, said so and counted; the gateway in force stays.
 pub(crate) async fn look_for_override(platform: &Workers) {
     let Some(store) = values::store(&platform.env) else { return };
-    match store.get(OVERRIDE).text().await {
-        Ok(text) => INSTANCE.with(|instance| instance.take(text)),
-        Err(error) => worker::console_error!("the override could not be read, the configuration stays: {error}"),
-    }
+    let text = match values::bounded(&store, OVERRIDE, MAX_BUNDLE).await {
+        Ok(bytes) => bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) => {
+            worker::console_error!("the override could not be read, the configuration stays: {error}");
+            return;
+        }
+    };
+    INSTANCE.with(|instance| instance.take(text));
 }
 
 impl Instance {
+    /// Tells JavaScript what the next instance has to know.
+    fn remember(&self) {
+        let in_force = self.in_force.borrow();
+        glue::remember(in_force.as_deref(), self.looked.get().as_micros() as f64);
+    }
+
     fn take(&self, text: Option<String>) {
         if *self.seen.borrow() == text {
             return;
@@ -123,10 +151,12 @@ impl Instance {
                 None
             }
         };
-        *self.seen.borrow_mut() = text;
+        self.seen.borrow_mut().clone_from(&text);
         if let Some(gateway) = gateway {
             worker::console_log!("configuration {} is in force", gateway.hash());
             *self.current.borrow_mut() = Some(gateway);
+            *self.in_force.borrow_mut() = text;
+            self.remember();
         }
     }
 }

@@ -25,10 +25,11 @@ use worker::{Context, Env, worker_sys};
 
 use crate::platform::Workers;
 
-/// Compiles the bundle that was deployed with the worker. Called once for each WebAssembly instance, before any request.
+/// Compiles the bundle that was deployed with the worker. Called once for each WebAssembly instance, before any request; one
+/// that replaces another is told what `remember` of `glue.js` was told last.
 #[wasm_bindgen]
-pub fn start(bundle: &str) -> Result<(), JsError> {
-    instance::start(bundle).map_err(|error| JsError::new(&error))
+pub fn start(bundle: &str, in_force: Option<String>, looked: f64) -> Result<(), JsError> {
+    instance::start(bundle, in_force, looked).map_err(|error| JsError::new(&error))
 }
 
 /// Serves one request: its head as `head.js` writes it, and its body. The response if there is one at once; otherwise

@@ -100,7 +100,8 @@ impl Platform for Workers {
     }
 
     async fn sleep(&self, duration: Duration) {
-        Delay::from(duration).await;
+        // as long as the runtime's timers can
+        Delay::from(duration.min(Duration::from_millis(i32::MAX as u64))).await;
     }
 
     fn now(&self) -> Timestamp {
@@ -137,7 +138,7 @@ impl Workers {
     fn service(&self, uri: &http::Uri, headers: &HeaderMap) -> Result<(JsValue, String), FetchError> {
         let name = uri.host().unwrap_or_default();
         let service = js_sys::Reflect::get(&self.env, &name.into()).unwrap_or_default();
-        if !service.is_object() {
+        if !js_sys::Reflect::get(&service, &"fetch".into()).is_ok_and(|fetch| fetch.is_function()) {
             worker::console_error!("no service is bound as {name}: add it to [[services]] in wrangler.toml");
             return Err(FetchError::Connect);
         }
@@ -159,8 +160,11 @@ fn response(reply: glue::Reply) -> Result<Response<Body<Stream>>, FetchError> {
     };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).map_err(|_| FetchError::Reset)?;
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        response.extensions_mut().insert(glue::Socket(socket));
+    match status {
+        101 if socket.is_object() => drop(response.extensions_mut().insert(glue::Socket(socket))),
+        200..=599 => {}
+        // the runtime takes it and would not give it
+        _ => return Err(FetchError::Reset),
     }
     response.extensions_mut().insert(Fields { js: headers, map: map.clone() });
     *response.headers_mut() = map;
@@ -172,6 +176,7 @@ fn failed(failure: &str) -> FetchError {
         "timeout" => FetchError::Timeout,
         "too_large" => FetchError::RequestTooLarge,
         "client_gone" => FetchError::ClientGone,
+        "client_timeout" => FetchError::ClientTimeout,
         "unsendable" => FetchError::Unsendable,
         _ => FetchError::Reset,
     }

@@ -23,17 +23,22 @@ const NAMES = ["ip", "client.country", "client.asn"].concat(
   ["subject", "issuer", "serial", "sha256"].map((name) => `client.certificate.${name}`),
 );
 
+/** The field in which each name goes upstream. */
+const FIELDS = NAMES.map((name) => `x-${name.replaceAll(".", "-")}`);
+
 /** An upstream that gets all that is known of the client, and gives it back. */
 async function telling(t) {
-  const url = await origin(t, ({ headers }, response) => response.end(JSON.stringify(NAMES.map((name) => headers[`x-${name.replaceAll(".", "-")}`] ?? null))));
-  const set = Object.fromEntries(NAMES.map((name) => [`X-${name.replaceAll(".", "-")}`, `\${${name}}`]));
+  const url = await origin(t, ({ headers }, response) => {
+    response.end(JSON.stringify(FIELDS.map((field) => headers[field] ?? null)));
+  });
+  const set = Object.fromEntries(NAMES.map((name, index) => [FIELDS[index], `\${${name}}`]));
   const { request } = await gateway(t, passing(url, { request: { headers: { set } } }));
   return async (options) => JSON.parse((await request("/", options)).text);
 }
 
 test("templates say what is known of a client", async (t) => {
   const ask = await telling(t);
-  const { certSubjectDNRFC2253: subject, certIssuerDNRFC2253: issuer, certSerial: serial, certFingerprintSHA256: sha256 } = CERTIFICATE;
+  const [, , , subject, issuer, serial, sha256] = Object.values(CERTIFICATE);
   assert.deepEqual(await ask({ cf: edge(CERTIFICATE) }), ["192.0.2.1", "DE", "64496", subject, issuer, serial, sha256]);
   assert.deepEqual(await ask({ cf: edge() }), ["192.0.2.1", "DE", "64496", null, null, null, null]);
 });
@@ -41,7 +46,7 @@ test("templates say what is known of a client", async (t) => {
 test("what is not known has no value, whatever the client says", async (t) => {
   const ask = await telling(t);
   const nothing = ["192.0.2.1", null, null, null, null, null, null];
-  const headers = Object.fromEntries(NAMES.slice(1).map((name) => [`X-${name.replaceAll(".", "-")}`, "forged"]));
+  const headers = Object.fromEntries(FIELDS.map((field) => [field, "forged"]));
   assert.deepEqual(await ask({ cf: {}, headers }), nothing);
   assert.deepEqual(await ask({ headers: { ...headers, "CF-IPCountry": "FR" } }), nothing);
   // Tor, and an address of which nothing is known
@@ -77,7 +82,8 @@ test("policies decide by country and autonomous system", async (t) => {
 
 test("a certificate is an identity", async (t) => {
   const url = await origin(t, (_, response) => response.end());
-  const config = passing(url, { auth: { any_of: ["partners"] }, response: { headers: { set: { "X-Consumer": "${consumer}" } } } });
+  const response = { headers: { set: { "X-Consumer": "${consumer}" } } };
+  const config = passing(url, { auth: { any_of: ["partners"] }, response });
   const identities = { partners: { client_cert: { certs: { alice: { sha256: CERTIFICATE.certFingerprintSHA256 } } } } };
   const { request } = await gateway(t, { ...config, identities });
   const ask = (certificate) => request("/", { cf: edge(certificate) });

@@ -71,11 +71,12 @@ test("the body of a request passes byte for byte with its encoding", async (t) =
   const { url, got } = await encoding(t);
   const { request } = await gateway(t, passing(url));
   for (const [coding, body] of Object.entries(ENCODED)) {
-    await request("/plain/sized", { method: "POST", body, headers: { "Content-Encoding": coding, "Content-Length": body.length } });
-    const { headers, body: arrived } = got.pop();
-    assert.equal(headers["content-encoding"], coding);
-    assert.equal(headers["content-length"], `${body.length}`);
-    assert.deepEqual(arrived, body);
+    const headers = { "Content-Encoding": coding, "Content-Length": body.length };
+    await request("/plain/sized", { method: "POST", body, headers });
+    const arrived = got.pop();
+    assert.equal(arrived.headers["content-encoding"], coding);
+    assert.equal(arrived.headers["content-length"], `${body.length}`);
+    assert.deepEqual(arrived.body, body);
   }
 });
 

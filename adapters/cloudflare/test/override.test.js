@@ -1,5 +1,6 @@
 // A configuration in KV that takes over without a deploy.
 
+import { createHash } from "node:crypto";
 import assert from "node:assert/strict";
 import { bundle, gateway, test } from "./support/gateway.js";
 
@@ -70,8 +71,16 @@ test("a bad bundle is refused, told and counted, and what was in force stays", a
   await logged(`configuration ${hashed(good)} is in force`);
   const told = () => lines.filter((line) => line.includes("is refused")).length;
   const changed = good.replace("override", "tampered");
-  const unknown = JSON.stringify({ ...JSON.parse(good), document: { portico: 1, name: "x", roots: [] } });
-  for (const [index, bad] of ["{ not JSON", changed, unknown, "", "[]"].entries()) {
+  const unknown = JSON.stringify({ ...JSON.parse(good), more: true });
+  // its hash fits: what was built is what is refused
+  const config = '{"name":"x","portico":2}';
+  const wrong = `{"bundle":1,"hash":"${createHash("sha256").update(config).digest("hex")}","config":${config}}`;
+  const large = JSON.stringify({ ...JSON.parse(good), more: "x".repeat(5 << 20) });
+  await store.put("bundle", large);
+  await body();
+  await logged("bundle: too_large");
+  assert.equal(await body(), "override");
+  for (const [index, bad] of ["{ not JSON", changed, unknown, wrong, "", "[]"].entries()) {
     await store.put("bundle", bad);
     await body();
     await logged(`(${index + 1} refused so far)`);

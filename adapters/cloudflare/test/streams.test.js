@@ -79,6 +79,27 @@ test("a body over body_limit is refused, whether its length is declared or not",
   assert.equal(response.text, "taken");
 });
 
+/** 4 MB: more than is on its way before somebody looks. */
+const parts = () => Readable.from(Array.from({ length: 4 }, () => Buffer.alloc(MIB)));
+
+test("an upstream that breaks off while it is sent a body is no fault of the client's", async (t) => {
+  const url = await origin(t, (request) => request.once("data", () => request.socket.destroy()));
+  for (const policies of [{}, { body_limit: "400MiB" }]) {
+    const { request } = await gateway(t, passing(url, policies));
+    for (const headers of [{ "Content-Length": 4 * MIB }, {}]) {
+      const response = await request("/", { method: "POST", body: parts(), headers });
+      assert.equal(response.status, 502);
+    }
+  }
+});
+
+test("an upstream that answers before it has the whole body is heard", async (t) => {
+  const url = await origin(t, (request, response) => request.once("data", () => response.writeHead(403).end("no")));
+  const { request } = await gateway(t, passing(url));
+  const response = await request("/", { method: "POST", body: parts() });
+  assert.deepEqual([response.status, response.text], [403, "no"]);
+});
+
 test("an event passes before the next one is there", async (t) => {
   const confirmed = event();
   const url = await origin(t, async (_, response) => {
@@ -115,7 +136,10 @@ const upstreams = {
     t.after(() => echo.dispose());
     return { url: (await echo.unsafeGetDirectURL()).href };
   },
-  "by a service binding": () => ({ url: "binding://ECHO", serviceBindings: { ECHO: "echo" }, workers: [{ name: "echo", script: ECHO, modules: true }] }),
+  "by a service binding": () => {
+    const workers = [{ name: "echo", script: ECHO, modules: true, compatibilityDate: "2026-04-01" }];
+    return { url: "binding://ECHO", serviceBindings: { ECHO: "echo" }, workers };
+  },
 };
 
 for (const [where, upstream] of Object.entries(upstreams)) {

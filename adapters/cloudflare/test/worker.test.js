@@ -32,6 +32,37 @@ test("an upstream that nobody is at is told as one that broke", async (t) => {
   assert.deepEqual([status, JSON.parse(text).code], [502, "upstream_broken"]);
 });
 
+test("the runtime's cache is neither read nor filled", async (t) => {
+  const url = await origin(t, (request, response) => response.end(JSON.stringify(request.headers)));
+  const { request } = await gateway(t, passing(url));
+  const fields = async (headers) => JSON.parse((await request("/report.csv", { headers })).text);
+  const { pragma, "cache-control": added } = await fields({});
+  assert.deepEqual([pragma, added], ["no-cache", "no-cache"]);
+  assert.equal((await fields({ "Cache-Control": "max-age=60" }))["cache-control"], "max-age=60");
+});
+
+test("what cannot be sent does not reach the instance as an exception", async (t) => {
+  const url = await origin(t, (_, response) => response.end("passed"));
+  const config = passing(url);
+  // bound, and no service
+  config.upstreams.values = { targets: [{ url: "binding://PORTICO" }] };
+  config.routes.push({ name: "values", match: { path: "/values" }, upstream: "values" });
+  const { request, probe } = await gateway(t, config, { probe: true });
+  const { status, text } = await request("/", { method: "POST", headers: { "Content-Length": "9007199254740993" }, body: "x" });
+  assert.deepEqual([status, JSON.parse(text).code], [400, "request_malformed"]);
+  const unbound = await request("/values");
+  assert.deepEqual([unbound.status, JSON.parse(unbound.text).code], [502, "upstream_unreachable"]);
+  assert.equal((await request("/")).text, "passed");
+  assert.equal((await probe()).instances, 1);
+});
+
+test("a response that the runtime does not send is a broken one", async (t) => {
+  const url = await origin(t, (_, response) => response.writeHead(600).end());
+  const { request } = await gateway(t, passing(url));
+  const { status, text } = await request("/");
+  assert.deepEqual([status, JSON.parse(text).code], [502, "upstream_broken"]);
+});
+
 test("each request is a line of the log, unless that is turned off", async (t) => {
   const config = { routes: [{ name: "a", match: { path: "/" }, respond: { body: "a" } }] };
   const told = async (bindings) => {

@@ -11,7 +11,8 @@
 //!
 //! No request is refused that the store would pass. When a lease is denied, the request's own cost is asked for. Only what must
 //! be denied is denied without asking: a stored time never goes back, so until the moment that the last answer named the store's
-//! own [`decide`] could say nothing else. A clock that goes back makes the instance forget what it knew of the key.
+//! own [`decide`] could say nothing else. A clock that goes back by more than [`SLACK`] makes the instance forget what it knew of
+//! the key.
 //!
 //! # How much may pass
 //!
@@ -36,6 +37,9 @@ use crate::platform::{Platform, StoreError, Timestamp};
 
 /// Whoever has been asking for longer may have been given up without a trace, as Workers do when a client is gone.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A clock that goes back by no more was corrected: what it timed still holds, by so much longer at most.
+const SLACK: Duration = Duration::from_secs(1);
 
 /// How a limit is leased.
 #[derive(Debug, Clone, Copy)]
@@ -90,19 +94,20 @@ impl Leases {
         key: &str,
         terms: &Terms,
     ) -> Result<Verdict, StoreError> {
-        let mut step = self.draw(key, terms, platform.now());
+        let mut step = self.draw(key, terms, || platform.now());
         loop {
             let ask = match step {
                 Step::Decided(verdict) => return Ok(verdict),
                 Step::Ask(ask) => ask,
             };
             let answer = platform.rate_limit(key, &terms.quota, ask.units).await;
-            step = self.settle(key, terms, &ask, answer, platform.now())?;
+            step = self.settle(key, terms, &ask, answer, || platform.now())?;
         }
     }
 
-    fn draw(&self, key: &str, terms: &Terms, now: Timestamp) -> Step {
-        self.lock().with(key, |held| held.draw(terms, now))
+    /// The clock is read under the lock: no thread comes with a time that another one's has overtaken.
+    fn draw(&self, key: &str, terms: &Terms, clock: impl FnOnce() -> Timestamp) -> Step {
+        self.lock().with(key, |held| held.draw(terms, clock()))
     }
 
     fn settle(
@@ -111,9 +116,9 @@ impl Leases {
         terms: &Terms,
         ask: &Ask,
         answer: Result<Verdict, StoreError>,
-        now: Timestamp,
+        clock: impl FnOnce() -> Timestamp,
     ) -> Result<Step, StoreError> {
-        self.lock().with(key, |held| held.settle(terms, ask, answer, now))
+        self.lock().with(key, |held| held.settle(terms, ask, answer, clock()))
     }
 
     /// A poisoned lock only means that another thread panicked, and nothing in here can halfway.
@@ -185,17 +190,17 @@ struct Held {
     asking: Option<Timestamp>,
     /// The bucket in the store is not full again before this moment.
     full_at: Timestamp,
-    /// When the key was last seen.
+    /// The latest time at which the key was seen.
     seen: Timestamp,
 }
 
 impl Held {
     fn draw(&mut self, terms: &Terms, now: Timestamp) -> Step {
-        if now < self.seen {
+        if now + SLACK < self.seen {
             // everything here was timed by a clock that is no more
             *self = Self::default();
         }
-        self.seen = now;
+        self.seen = self.seen.max(now);
         if let Some(verdict) = self.spend(terms, now) {
             return Step::Decided(verdict);
         }

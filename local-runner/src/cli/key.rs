@@ -38,9 +38,9 @@ pub(super) struct Options {
     /// Where the record is stored: a file of the native server's store, or Workers KV
     #[arg(long, value_enum, default_value_t = Target::Native)]
     target: Target,
-    /// The directory of the native server's store
-    #[arg(long, value_name = "DIR", default_value = "values")]
-    values: String,
+    /// The directory of the native server's store [default: values]
+    #[arg(long, value_name = "DIR")]
+    values: Option<String>,
 }
 
 /// The stores that the command knows.
@@ -63,6 +63,7 @@ fn prefix(text: &str) -> Result<String, &'static str> {
 
 /// Runs the command.
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
+    let place = Place::new(options)?;
     let mut random = [0; 32];
     SystemRandom::new()
         .fill(&mut random)
@@ -74,7 +75,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     note(&format!(
         "record of {}:\n  {record}\nstore it:\n  {}\n",
         options.consumer,
-        command(options, &format!("keys/{hash}"), &quoted(&record))
+        place.command(&format!("keys/{hash}"), &quoted(&record))
     ));
     print(&format!("{key}\n"))
 }
@@ -91,16 +92,36 @@ fn record(options: &Options, now: u64) -> Value {
     record.into()
 }
 
-/// What a shell runs to store the record. A file is written beside its place and moved there: a server may read it any moment.
-fn command(options: &Options, name: &str, record: &str) -> String {
-    match options.target {
-        Target::Native => {
-            let (directory, path) =
-                (quoted(&format!("{}/keys", options.values)), quoted(&format!("{}/{name}", options.values)));
-            let beside = quoted(&format!("{}/keys/.new", options.values));
-            format!("mkdir -p {directory} && printf %s {record} > {beside} && mv {beside} {path}")
+/// Where the record goes.
+enum Place<'o> {
+    /// Into this directory.
+    Directory(&'o str),
+    /// Into Workers KV.
+    Kv,
+}
+
+impl<'o> Place<'o> {
+    fn new(options: &'o Options) -> Result<Self, Failure> {
+        match (options.target, &options.values) {
+            (Target::Native, values) => Ok(Self::Directory(values.as_deref().unwrap_or("values"))),
+            (Target::Cloudflare, None) => Ok(Self::Kv),
+            (Target::Cloudflare, Some(_)) => Err(Failure::usage(
+                "--values is the directory of the native server's store, and --target cloudflare has none",
+                "leave out one of them",
+            )),
         }
-        Target::Cloudflare => format!("wrangler kv key put --remote --binding PORTICO {} {record}", quoted(name)),
+    }
+
+    /// What a shell runs to store the record. A file is written beside its place and moved there: a server may read it any moment.
+    fn command(&self, name: &str, record: &str) -> String {
+        match self {
+            Self::Directory(values) => {
+                let (directory, path) = (quoted(&format!("{values}/keys")), quoted(&format!("{values}/{name}")));
+                let beside = quoted(&format!("{values}/keys/.new"));
+                format!("mkdir -p {directory} && printf %s {record} > {beside} && mv {beside} {path}")
+            }
+            Self::Kv => format!("npx wrangler kv key put --remote --binding PORTICO {} {record}", quoted(name)),
+        }
     }
 }
 

@@ -46,6 +46,13 @@ fn url(address: &SocketAddr) -> String {
     format!("http://{address}")
 }
 
+/// A folder with a gateway and cases for it.
+fn folder(gateway: &str, cases: &str) -> Folder {
+    let folder = Folder::with(gateway);
+    folder.write("cases/live.yaml", &format!("config: {{ include: ../gateway.yaml }}\n{cases}"));
+    folder
+}
+
 fn serve(folder: &Folder, more: &[&str]) -> Server {
     Server::start(&mut portico(&folder.0, &[&["serve", "--listen", "127.0.0.1:0", "--workers", "2"], more].concat()))
 }
@@ -89,7 +96,6 @@ impl Ran {
 }
 
 const CASES: &str = r#"
-config: { include: ../gateway.yaml }
 upstreams:
   app:
     - { when: { path: /app/7 }, respond: { json: { id: 7 }, headers: { X-From: app } } }
@@ -165,8 +171,7 @@ cases:
 #[test]
 fn what_can_be_done_is_done_and_the_rest_is_skipped() {
     let [app, other] = free();
-    let folder = Folder::with(&gateway(&url(&app), &url(&other)));
-    folder.write("cases/live.yaml", CASES);
+    let folder = folder(&gateway(&url(&app), &url(&other)), CASES);
     let server = serve(&folder, &[]);
     let ran = run(&mut against(&folder, &url(&server.address.0), &[]));
     for name in ["forwarded", "nobody is there", "somebody is there again", "broken off"] {
@@ -203,11 +208,9 @@ fn decisions_are_compared_by_whoever_has_the_secret() {
     let secret = "0123456789abcdef0123456789abcdef";
     let [app, other] = free();
     let debug = "debug: { secret: \"${secret.PORTICO_TEST_DEBUG}\" }\nupstreams:";
-    let folder = Folder::with(&gateway(&url(&app), &url(&other)).replacen("upstreams:", debug, 1));
-    folder.write(
-        "cases/live.yaml",
+    let folder = folder(
+        &gateway(&url(&app), &url(&other)).replacen("upstreams:", debug, 1),
         r#"
-config: { include: ../gateway.yaml }
 upstreams: { app: [{ respond: { headers: { Cache-Control: max-age=5 } } }] }
 cases:
   - name: right
@@ -254,12 +257,9 @@ cases:
 #[test]
 fn secrets_that_are_set_here_are_taken_for_set_there() {
     let [app, other] = free();
-    let folder =
-        Folder::with(&gateway(&url(&app), &url(&other)).replace("body: here", "body: \"${secret.PORTICO_TEST_A}\""));
-    folder.write(
-        "cases/live.yaml",
+    let folder = folder(
+        &gateway(&url(&app), &url(&other)).replace("body: here", "body: \"${secret.PORTICO_TEST_A}\""),
         "\
-config: { include: ../gateway.yaml }
 secrets: { PORTICO_TEST_A: known }
 steps: [{ send: { url: \"http://a/here\" }, expect: { status: 200, body: known } }]
 ",
@@ -280,19 +280,14 @@ steps: [{ send: { url: \"http://a/here\" }, expect: { status: 200, body: known }
 
 #[test]
 fn tokens_are_signed_with_keys_that_the_gateway_knows() {
-    let folder = Folder::with(
+    let folder = folder(
         "\
 portico: 1
 name: tokens
 identities: { users: { jwt: { algorithms: [ES256], jwks: keys.json, issuer: \"https://id.example/\", audience: api } } }
 routes: [{ name: me, match: { path: /me }, respond: { body: \"${claims.sub}\" }, policies: { auth: { any_of: [users] } } }]
 ",
-    );
-    token::key(&folder, &PKCS_ECDSA_P256_SHA256);
-    folder.write(
-        "cases/live.yaml",
         r#"
-config: { include: ../gateway.yaml }
 cases:
   - name: a key of ones own
     tokens: { alice: { claims: { sub: alice }, key: ../own.pem } }
@@ -302,6 +297,7 @@ cases:
   - { name: a key that is made, tokens: { alice: { claims: { sub: alice } } }, steps: *steps }
 "#,
     );
+    token::key(&folder, &PKCS_ECDSA_P256_SHA256);
     let server = serve(&folder, &[]);
     let ran = run(&mut against(&folder, &url(&server.address.0), &[]));
     assert_eq!(ran.of("a key of ones own"), "passed");
@@ -311,9 +307,8 @@ cases:
 #[test]
 fn what_earlier_runs_left_is_still_there() {
     let [app, other] = free();
-    let folder = Folder::with(&gateway(&url(&app), &url(&other)));
-    let limited = "config: { include: ../gateway.yaml }\nsteps: [{ send: { url: \"http://a/limited\" }, expect: { status: 200 } }]\n";
-    folder.write("cases/live.yaml", limited);
+    let limited = "steps: [{ send: { url: \"http://a/limited\" }, expect: { status: 200 } }]\n";
+    let folder = folder(&gateway(&url(&app), &url(&other)), limited);
     let server = serve(&folder, &[]);
     let test = || run(&mut against(&folder, &url(&server.address.0), &[]));
     test().all_passed();
@@ -328,9 +323,7 @@ fn stubs_listen_where_they_are_told_to() {
     let there = Folder::with(&gateway(&url(&app), &url(&other)));
     let server = serve(&there, &[]);
     let gateway_url = url(&server.address.0);
-    let folder = Folder::with(&gateway("http://app.internal", "http://other.internal:81"));
     let cases = r#"
-config: { include: ../gateway.yaml }
 cases:
   - name: both
     steps:
@@ -339,7 +332,7 @@ cases:
   - name: none
     steps: [{ send: { url: "http://a/here" }, expect: { status: 200 } }]
 "#;
-    folder.write("cases/live.yaml", cases);
+    let folder = folder(&gateway("http://app.internal", "http://other.internal:81"), cases);
     let (app_is, other_is) = (format!("app={app}"), format!("other={other}"));
     let ran = run(&mut against(&folder, &gateway_url, &["--origin", &app_is, "--origin", &other_is]));
     ran.all_passed();
@@ -361,11 +354,9 @@ cases:
 fn one_stub_can_be_several_upstreams() {
     let [shared] = free();
     let named = format!("http://localhost:{}", shared.port());
-    let folder = Folder::with(&gateway(&url(&shared), &named));
-    folder.write(
-        "cases/live.yaml",
+    let folder = folder(
+        &gateway(&url(&shared), &named),
         r#"
-config: { include: ../gateway.yaml }
 upstreams: { app: [{ respond: { body: app } }], other: [{ respond: { body: other } }] }
 cases:
   - name: told apart
@@ -383,13 +374,9 @@ fn a_gateway_that_goes_elsewhere_is_told_where_to_go() {
     let [app, other, elsewhere] = free();
     let there = Folder::with(&gateway(&url(&elsewhere), &url(&other)));
     let server = serve(&there, &[]);
-    let folder = Folder::with(&gateway(&url(&app), &url(&other)));
-    folder.write(
-        "cases/live.yaml",
-        "\
-config: { include: ../gateway.yaml }
-steps: [{ send: { url: \"http://a/app/7\" }, expect: { status: 200 } }]
-",
+    let folder = folder(
+        &gateway(&url(&app), &url(&other)),
+        "steps: [{ send: { url: \"http://a/app/7\" }, expect: { status: 200 } }]\n",
     );
     let ran = run(&mut against(&folder, &url(&server.address.0), &[]));
     let got = ran.of("live");
@@ -402,11 +389,9 @@ steps: [{ send: { url: \"http://a/app/7\" }, expect: { status: 200 } }]
 
 #[test]
 fn demo_upstreams_are_skipped() {
-    let folder = Folder::with(&gateway("demo://echo", "demo://orders"));
-    folder.write(
-        "cases/live.yaml",
+    let folder = folder(
+        &gateway("demo://echo", "demo://orders"),
         r#"
-config: { include: ../gateway.yaml }
 cases:
   - { name: demo, steps: [{ send: { url: "http://a/app/7" }, expect: { status: 200 } }] }
   - { name: here, steps: [{ send: { url: "http://a/here" }, expect: { status: 200, upstream: {} } }] }
@@ -421,11 +406,9 @@ cases:
 #[test]
 fn cases_that_ask_what_is_known_of_clients_are_skipped() {
     let [app, other] = free();
-    let folder = Folder::with(&gateway(&url(&app), &url(&other)));
-    folder.write(
-        "cases/live.yaml",
+    let folder = folder(
+        &gateway(&url(&app), &url(&other)),
         r#"
-config: { include: ../gateway.yaml }
 cases:
   - { name: country, peer: { country: DE }, steps: [{ send: { url: "http://a/here" }, expect: { status: 200 } }] }
   - { name: network, peer: { asn: 64496 }, steps: [{ send: { url: "http://a/here" }, expect: { status: 200 } }] }
@@ -444,11 +427,9 @@ cases:
 #[test]
 fn https_with_an_authority_of_ones_own() {
     let [app, other] = free();
-    let folder = Folder::with(&gateway(&url(&app), &url(&other)));
-    folder.write(
-        "cases/live.yaml",
+    let folder = folder(
+        &gateway(&url(&app), &url(&other)),
         r#"
-config: { include: ../gateway.yaml }
 cases:
   - { name: encrypted, peer: { secure: true }, steps: [{ send: { url: "http://a/app/7" }, expect: { status: 200, upstream: { app: [{ headers: { X-Forwarded-Proto: https } }] } } }] }
   - { name: whatever, steps: [{ send: { url: "http://a/here" }, expect: { status: 200, body: here } }] }
@@ -475,13 +456,9 @@ fn what_keeps_everything_from_running_ends_with_2() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let taken = taken.local_addr().map(|address| (taken, address)).unwrap();
     let [other, nobody] = free();
-    let folder = Folder::with(&gateway(&url(&taken.1), &url(&other)));
-    folder.write(
-        "cases/live.yaml",
-        "\
-config: { include: ../gateway.yaml }
-steps: [{ send: { url: \"http://a/app/7\" }, expect: { status: 200 } }]
-",
+    let folder = folder(
+        &gateway(&url(&taken.1), &url(&other)),
+        "steps: [{ send: { url: \"http://a/app/7\" }, expect: { status: 200 } }]\n",
     );
     let server = serve(&folder, &[]);
     let there = url(&server.address.0);

@@ -70,7 +70,7 @@ fn the_command_for_workers_kv_names_binding_key_and_record() {
         Command::new("sh").args(["-c", &format!("printf %s '{}' | sha256sum", key.trim_end())]).output().unwrap();
     let hash = String::from_utf8(hash.stdout).unwrap();
     let command = format!(
-        "  wrangler kv key put --remote --binding PORTICO 'keys/{}' '{{\"consumer\":\"acme\"}}'\n",
+        "  npx wrangler kv key put --remote --binding PORTICO 'keys/{}' '{{\"consumer\":\"acme\"}}'\n",
         hash.split(' ').next().unwrap()
     );
     assert!(told.ends_with(&command), "{told}");
@@ -79,6 +79,17 @@ fn the_command_for_workers_kv_names_binding_key_and_record() {
     {
         assert_eq!(run(&folder.0, wrong).0, 2, "{wrong:?}");
     }
+}
+
+#[test]
+fn workers_kv_has_no_directory() {
+    let folder = Folder::with(STORED);
+    let (code, key, told) = run(&folder.0, &["key", "acme", "--target", "cloudflare", "--values", "values"]);
+    assert_eq!((code, &*key), (2, ""), "{told}");
+    assert!(
+        told.contains("error: --values") && told.contains("--target cloudflare") && told.contains("help: "),
+        "{told}"
+    );
 }
 
 #[test]

@@ -19,6 +19,7 @@ export class Probe extends WorkerEntrypoint {
   }
 }
 
+/** The objects of rate limits, seen. */
 export class RateLimit extends Original {
   constructor(context, env) {
     super(context, env);

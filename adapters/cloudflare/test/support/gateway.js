@@ -89,8 +89,9 @@ export function worker({ bundle, bindings = {}, probe = false, ...options }) {
 }
 
 /**
- * Starts Workers that ./gateway.js or a test describes; they end with the test. `persist` is the folder of Durable Objects and
- * KV. Gives an object for each: `request` sends a request, `url` is where it listens, `logged` waits for a line of its log.
+ * Starts Workers that `worker` or a test describes; they end with the test. `persist` is the folder of Durable Objects and
+ * KV. Gives an object for each: `request` sends a request, `url` is where it listens; `probe` changes and tells the
+ * state of its isolate; `logged` waits for a line of the log; `end` ends all of them early.
  */
 export async function start(t, workers, { persist } = {}) {
   const lines = [];
@@ -125,7 +126,10 @@ export async function start(t, workers, { persist } = {}) {
     if (unsafeDirectSockets.length === 0) return undefined;
     const url = await miniflare.unsafeGetDirectURL(name);
     const probed = unsafeDirectSockets.length > 1 ? await miniflare.unsafeGetDirectURL(name, "Probe") : undefined;
-    const probe = async (changes) => JSON.parse((await request(probed, { method: "POST", body: JSON.stringify(changes ?? {}) })).text);
+    const probe = async (changes = {}) => {
+      const { text } = await request(probed, { method: "POST", body: JSON.stringify(changes) });
+      return JSON.parse(text);
+    };
     return { url, request: (target, options) => request(new URL(target, url), options), logged, lines, probe, miniflare, end };
   });
   return Promise.all(started);

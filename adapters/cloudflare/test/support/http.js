@@ -7,15 +7,15 @@ import { once } from "node:events";
 export const CLIENT = "192.0.2.1";
 
 /**
- * Sends a request and gives the response with its whole body: `status`, `headers` (names in lower case), `lines` (names and values
- * as they came), `body` and `text`. `cf` is what the edge knows; `body` may be a stream.
+ * Sends a request and gives the response with its whole body: `status`, `headers` (names in lower case), `body` and `text`.
+ * `cf` is what the edge knows; `body` may be a stream.
  */
 export async function request(url, options) {
   const response = await open(url, options);
   const chunks = [];
   for await (const chunk of response) chunks.push(chunk);
   const body = Buffer.concat(chunks);
-  return { status: response.statusCode, headers: response.headers, lines: response.rawHeaders, body, text: body.toString() };
+  return { status: response.statusCode, headers: response.headers, body, text: body.toString() };
 }
 
 /** Sends a request and gives the response as soon as its head is there. */
@@ -23,6 +23,8 @@ export async function open(url, { method = "GET", headers = {}, body, cf } = {})
   const edge = { "CF-Connecting-IP": CLIENT };
   if (cf !== undefined) edge["MF-CF-Blob"] = JSON.stringify(cf);
   const sent = send(url, { method, headers: { ...edge, ...headers }, agent: false });
+  // a request may be answered, and its connection closed, before all of it was sent
+  sent.on("error", () => {});
   if (body?.pipe === undefined) sent.end(body);
   else body.pipe(sent);
   const [response] = await once(sent, "response");

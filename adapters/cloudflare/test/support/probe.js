@@ -30,6 +30,7 @@ export const state = {
   taken: 0,
   /** What objects of rate limits wrote. */
   puts: 0,
+  /** Alarms of theirs that are over. */
   alarms: 0,
 };
 
@@ -49,24 +50,26 @@ let armed = false;
 const { Instance } = WebAssembly;
 
 WebAssembly.Instance = function (module, imports) {
-  const functions = Object.entries(imports).map(([name, members]) => [name, Object.fromEntries(Object.entries(members).map(watched))]);
-  const made = new Instance(module, Object.fromEntries(functions)).exports;
-  exports = made;
+  exports = new Instance(module, each(imports, (_, members) => each(members, imported))).exports;
   state.instances += 1;
-  const named = Object.entries(made).map(([name, member]) => [name, typeof member === "function" ? entry(name, member) : member]);
-  return { exports: Object.fromEntries(named) };
+  return { exports: each(exports, exported) };
 };
 
-function watched([name, member]) {
-  if (typeof member !== "function") return [name, member];
-  const call = (...values) => {
+/** The same object with other members. */
+function each(members, change) {
+  return Object.fromEntries(Object.entries(members).map(([name, member]) => [name, change(name, member)]));
+}
+
+function imported(_, member) {
+  if (typeof member !== "function") return member;
+  return (...values) => {
     if (armed) trap();
     return member(...values);
   };
-  return [name, call];
 }
 
-function entry(name, member) {
+function exported(name, member) {
+  if (typeof member !== "function") return member;
   return (...values) => {
     if (state.trap !== name && state.trap !== "any") return member(...values);
     state.trap = null;
@@ -96,7 +99,10 @@ export function seen(namespace) {
     const value = namespace.get(key, ...options);
     return state.trap === "read" ? value.finally(() => (state.trap = "any")) : value;
   };
-  return new Proxy(namespace, {
-    get: (_, name) => (name === "get" ? read : typeof namespace[name] === "function" ? namespace[name].bind(namespace) : namespace[name]),
-  });
+  const get = (_, name) => {
+    if (name === "get") return read;
+    const member = namespace[name];
+    return name !== "constructor" && typeof member === "function" ? member.bind(namespace) : member;
+  };
+  return new Proxy(namespace, { get });
 }

@@ -22,10 +22,10 @@ fn take(leases: &Leases, sim: &Sim, terms: &Terms) -> Verdict {
 fn asked(leases: &Leases, sim: &Sim, terms: &Terms, requests: usize) -> Vec<u32> {
     let mut asked = Vec::new();
     for _ in 0..requests {
-        let Step::Ask(ask) = leases.draw("key", terms, sim.now()) else { continue };
+        let Step::Ask(ask) = leases.draw("key", terms, || sim.now()) else { continue };
         asked.push(ask.units);
         let answer = block_on(sim.rate_limit("key", &terms.quota, ask.units));
-        let settled = leases.settle("key", terms, &ask, answer, sim.now()).unwrap();
+        let settled = leases.settle("key", terms, &ask, answer, || sim.now()).unwrap();
         assert!(matches!(settled, Step::Decided(verdict) if verdict.allowed), "{settled:?}");
     }
     asked
@@ -79,24 +79,54 @@ fn what_must_be_denied_is_denied_without_asking() {
     assert!(take(&leases, &sim, &terms).allowed);
 }
 
+/// Sets the clock back.
+fn back(sim: &Sim, by: Duration) {
+    sim.set_now(Timestamp::from_micros(0) + sim.now().since(Timestamp::from_micros(0) + by));
+}
+
 #[test]
-fn when_a_clock_goes_back_nothing_is_spent_or_denied_by_the_old_one() {
+fn when_a_clock_is_set_back_nothing_is_spent_or_denied_by_the_old_one() {
     let (sim, leases, terms) = (Sim::new(1), leases(), terms(4, 1));
     (0..2).for_each(|_| assert!(take(&leases, &sim, &terms).allowed));
-    sim.set_now(Timestamp::from_micros(sim.now().as_micros() - 1));
+    back(&sim, 2 * SLACK);
     sim.set_store_down(true);
     assert_eq!(block_on(leases.take(&sim, "key", &terms)), Err(StoreError), "one unit was left");
     sim.set_store_down(false);
     (0..60).for_each(|_| _ = take(&leases, &sim, &terms));
     assert!(!take(&leases, &sim, &terms).allowed);
-    sim.set_now(Timestamp::from_micros(sim.now().as_micros() - 1));
+    back(&sim, 2 * SLACK);
     sim.set_store_down(true);
     assert_eq!(block_on(leases.take(&sim, "key", &terms)), Err(StoreError), "the store may know better");
 }
 
+#[test]
+fn when_a_clock_is_corrected_what_is_held_stays() {
+    let (sim, leases, terms) = (Sim::new(1), leases(), terms(8, 1));
+    assert_eq!(asked(&leases, &sim, &terms, 4), [1, 2, 4]);
+    sim.set_store_down(true);
+    back(&sim, Duration::from_micros(1));
+    assert!(take(&leases, &sim, &terms).allowed);
+    back(&sim, SLACK - Duration::from_micros(1));
+    assert!(take(&leases, &sim, &terms).allowed);
+    back(&sim, Duration::from_micros(1));
+    assert_eq!(block_on(leases.take(&sim, "key", &terms)), Err(StoreError), "all together that is a clock set back");
+}
+
+#[test]
+fn the_clock_is_read_where_no_thread_can_overtake() {
+    let (sim, leases, terms) = (Sim::new(1), leases(), terms(4, 1));
+    let clock = || {
+        assert!(leases.0.try_lock().is_err(), "another thread may come between the time and its use");
+        sim.now()
+    };
+    let Step::Ask(ask) = leases.draw("key", &terms, clock) else { panic!("nothing is held yet") };
+    let answer = block_on(sim.rate_limit("key", &terms.quota, ask.units));
+    assert!(matches!(leases.settle("key", &terms, &ask, answer, clock), Ok(Step::Decided(_))));
+}
+
 /// The question that `leases` asks now.
 fn ask(leases: &Leases, terms: &Terms, now: Timestamp) -> Ask {
-    match leases.draw("key", terms, now) {
+    match leases.draw("key", terms, || now) {
         Step::Ask(ask) => ask,
         Step::Decided(verdict) => panic!("{verdict:?}"),
     }
@@ -114,7 +144,7 @@ fn one_asks_for_a_lease_and_the_others_for_themselves() {
     let (granted, denied) = (answer(&first), answer(&second));
     assert!(granted.unwrap().allowed && !denied.unwrap().allowed);
     for (ask, answer) in [(first, granted), (second, denied)] {
-        let settled = leases.settle("key", &terms, &ask, answer, sim.now()).unwrap();
+        let settled = leases.settle("key", &terms, &ask, answer, || sim.now()).unwrap();
         assert!(matches!(settled, Step::Decided(verdict) if verdict.allowed), "{settled:?}");
     }
 }
@@ -131,8 +161,8 @@ fn whoever_does_not_come_back_is_given_up_and_brings_no_lease_later() {
     sim.advance(Duration::from_micros(1));
     let next = ask(&leases, &terms, sim.now());
     assert_eq!((lost.units, next.units), (4, 4));
-    leases.settle("key", &terms, &next, answer(&next), sim.now()).unwrap();
-    leases.settle("key", &terms, &lost, late, sim.now()).unwrap();
+    leases.settle("key", &terms, &next, answer(&next), || sim.now()).unwrap();
+    leases.settle("key", &terms, &lost, late, || sim.now()).unwrap();
     sim.set_store_down(true);
     (0..3).for_each(|_| assert!(take(&leases, &sim, &terms).allowed));
     assert_eq!(block_on(leases.take(&sim, "key", &terms)), Err(StoreError));
@@ -160,7 +190,7 @@ fn memory_is_bounded_and_keeps_the_keys_that_are_used() {
     let (sim, leases, terms) = (Sim::new(1), Leases::new(20, 1), terms(8, 1));
     assert_eq!(asked(&leases, &sim, &terms, 4), [1, 2, 4]);
     for index in 0..1_000 {
-        let _ = leases.draw(&format!("new-{index}"), &terms, sim.now());
+        let _ = leases.draw(&format!("new-{index}"), &terms, || sim.now());
         let keys = leases.lock();
         assert!(keys.young.len() + keys.old.len() <= 20);
         drop(keys);
@@ -168,7 +198,7 @@ fn memory_is_bounded_and_keeps_the_keys_that_are_used() {
             leases.lock().with("key", |held| assert_eq!(held.left, 3));
         }
     }
-    (0..20).for_each(|index| _ = leases.draw(&format!("newer-{index}"), &terms, sim.now()));
+    (0..20).for_each(|index| _ = leases.draw(&format!("newer-{index}"), &terms, || sim.now()));
     leases.lock().with("key", |held| assert_eq!(held.left, 0, "forgotten, and its units lost"));
 }
 
@@ -178,13 +208,13 @@ fn threads_spend_no_more_than_was_granted() {
     let (leases, terms) = (leases(), terms(8, 1));
     let now = Timestamp::from_secs(1_700_000_000);
     let pass = || {
-        let mut step = leases.draw("key", &terms, now);
+        let mut step = leases.draw("key", &terms, || now);
         loop {
             match step {
                 Step::Decided(verdict) => return verdict.allowed,
                 Step::Ask(ask) => {
                     let answer = Ok(store.take("key", &terms.quota, now, ask.units));
-                    step = leases.settle("key", &terms, &ask, answer, now).unwrap();
+                    step = leases.settle("key", &terms, &ask, answer, || now).unwrap();
                 }
             }
         }
