@@ -1,12 +1,12 @@
 //! Portico on Cloudflare Workers.
 //!
-//! What Workers gives, as core's [`Platform`](portico_core::Platform): nothing is decided here. `js/worker.js` is the entry:
-//! it owns the WebAssembly instance, makes a new one when one panicked, and holds the Durable Object of the rate limits.
+//! What Workers gives, as core's [`Platform`](portico_core::Platform): nothing is decided here. `js/worker.js` is the entry, and holds
+//! the Durable Object of the rate limits; `js/instance.js` owns the WebAssembly instance and replaces one that panicked;
 //! `js/glue.js` is what Rust asks of the runtime.
 //!
-//! A request: `worker.js` → [`fetch`] → [`convert::request`] → `Gateway::handle` → [`convert::response`] → `worker.js`.
-//! Heads of messages cross between JavaScript and WebAssembly as one text each. Bodies do not cross at all, unless a policy
-//! reads them: the runtime's own streams are handed on.
+//! A request: `worker.js` → [`fetch`] → `convert::request` → `Gateway::handle` → `convert::response` → `worker.js`. Between its
+//! steps it is a task of its own (`task.rs`). Heads of messages cross between JavaScript and WebAssembly as one text each. Bodies
+//! do not cross at all, unless a policy reads them: the runtime's own streams are handed on.
 
 #![forbid(unsafe_code)]
 
@@ -82,7 +82,7 @@ pub fn forget(id: u32) {
     task::forget(id);
 }
 
-/// One step of a rate limit, for the Durable Object that keeps its state; see [`limits::step`].
+/// One step of a rate limit, for the Durable Object that keeps its state; `limits::step` says what the numbers are.
 #[wasm_bindgen]
 pub fn limit(stored: Option<f64>, interval: f64, burst: u32, now: f64, cost: u32) -> Vec<f64> {
     limits::step(stored, interval, burst, now, cost)
