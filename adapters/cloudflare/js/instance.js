@@ -14,8 +14,11 @@ let broken = false;
 let inside = false;
 let override = { text: undefined, looked: 0 };
 
-portico.initSync({ module });
-portico.start(bundle, undefined, 0);
+/** Makes the first instance. Not before all modules are there: "portico" and this one import each other. */
+export function load() {
+  portico.initSync({ module });
+  portico.start(bundle, undefined, 0);
+}
 
 /** What the next instance has to know: the configuration that overrides the deployed one, and when it was looked for. */
 export function remember(text, looked) {

@@ -3,7 +3,7 @@
 import { DurableObject } from "cloudflare:workers";
 import * as portico from "portico";
 import { head } from "./head.js";
-import { bells, enter, waiting } from "./instance.js";
+import { bells, enter, load, waiting } from "./instance.js";
 import { problem } from "./problem.js";
 
 /** From so many waiting requests on, those are given up that have waited for longer than anything takes: */
@@ -13,6 +13,8 @@ const MANY = 1024;
 const LONG = 3_600_000;
 
 let last = 0;
+
+load();
 
 export default {
   fetch(request, env, context) {

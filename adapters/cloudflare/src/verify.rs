@@ -1,4 +1,11 @@
 //! Signatures, checked by WebCrypto where that is faster than pure Rust.
+//!
+//! Microseconds of processor for one check with a key that is ready, in workerd 1.20260426 on one machine:
+//!
+//! | | HS256 | RS256, PS256 | ES256 | ES384 | EdDSA |
+//! |---|---|---|---|---|---|
+//! | pure Rust | 2 | 770 | 1,500 | 6,200 | 380 |
+//! | WebCrypto | 10 | 20 | 60 | 600 | 60 |
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -20,7 +27,7 @@ const REMEMBERED: usize = 256;
 
 /// Whether `signature` is `key`'s signature of `message`. Says `false` whenever in doubt.
 pub(crate) async fn verify(algorithm: Algorithm, key: &Key, message: &[u8], signature: &[u8]) -> bool {
-    // two crossings and two promises cost more than an HMAC
+    // the way to WebCrypto and back costs more than an HMAC
     if algorithm == Algorithm::HS256 || !key.fits(algorithm) {
         return verify_pure(algorithm, key, message, signature);
     }

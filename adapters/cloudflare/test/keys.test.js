@@ -100,7 +100,7 @@ test("an issuer is asked once by all who come at once, and its set is kept in KV
 
 test("the next instance has the set from KV, and starts although the issuer is down", async (t) => {
   const known = key("ES256");
-  const persist = folder(t);
+  const persist = folder();
   let up = true;
   const url = await origin(t, (_, response) => response.writeHead(up ? 200 : 500).end(JSON.stringify({ keys: [known.jwk] })));
   const identity = jwt(["ES256"], url);

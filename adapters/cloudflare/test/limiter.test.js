@@ -30,7 +30,7 @@ test("keys do not count for each other", async (t) => {
 });
 
 test("a limit is remembered when the runtime starts anew", async (t) => {
-  const persist = folder(t);
+  const persist = folder();
   const config = limited({ limit: 3, per: "1h" });
   const before = await gateway(t, config, { persist });
   assert.equal(count(await at_once(5, before), 200), 3);

@@ -94,3 +94,16 @@ test("a bad bundle is refused, told and counted, and what was in force stays", a
   await body();
   await logged(`configuration ${hashed(mended)} is in force`);
 });
+
+test("it outlives a panic", async (t) => {
+  const { store, body, logged, probe, request } = await deployed(t, 60);
+  const other = bundle(t, answering("override"));
+  await store.put("bundle", other);
+  await body();
+  await logged(`configuration ${hashed(other)} is in force`);
+  await probe({ trap: "fetch" });
+  assert.equal((await request("/")).status, 500);
+  assert.equal(await body(), "override");
+  const { instances, reads } = await probe();
+  assert.deepEqual({ instances, reads }, { instances: 2, reads: ["bundle"] });
+});

@@ -100,6 +100,18 @@ test("an upstream that answers before it has the whole body is heard", async (t)
   assert.deepEqual([response.status, response.text], [403, "no"]);
 });
 
+test("whoever holds up a body is told: the client that sends no more, or the upstream that takes no more", async (t) => {
+  const url = await origin(t, (request) => (request.url === "/taken" ? request.resume() : request.pause()));
+  const { request } = await gateway(t, passing(url, {}, { timeout: "300ms" }));
+  const stalling = new Readable({ read() {} });
+  stalling.push("a part");
+  const code = async (target, body) => JSON.parse((await request(target, { method: "POST", body })).text).code;
+  assert.equal(await code("/taken", stalling), "client_timeout");
+  assert.equal(await code("/left", Readable.from(long())), "upstream_timeout");
+  // the body is there, the response is not
+  assert.equal(await code("/taken", parts()), "upstream_timeout");
+});
+
 test("an event passes before the next one is there", async (t) => {
   const confirmed = event();
   const url = await origin(t, async (_, response) => {

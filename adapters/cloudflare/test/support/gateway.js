@@ -22,16 +22,16 @@ function needed(path, command) {
 /** A test that fails when it hangs. */
 export const test = (name, body) => run(name, { timeout: 120_000 }, body);
 
-/** A folder that ends with the test. */
-export function folder(t) {
+/** A folder that ends with the process: no sooner than what writes into it. */
+export function folder() {
   const path = mkdtempSync(join(tmpdir(), "portico-worker-"));
-  t.after(() => rmSync(path, { recursive: true, force: true }));
+  process.on("exit", () => rmSync(path, { recursive: true, force: true, maxRetries: 20 }));
   return path;
 }
 
 /** What `portico build` makes of a configuration, as text. `routes`, `upstreams` and so on are the configuration's own keys. */
 export function bundle(t, config) {
-  const directory = folder(t);
+  const directory = folder();
   const [source, out] = [join(directory, "gateway.json"), join(directory, "bundle.json")];
   writeFileSync(source, JSON.stringify({ portico: 1, name: "test", ...config }));
   execFileSync(PORTICO, ["build", "--config", source, "--out", out], { stdio: ["ignore", "ignore", "pipe"] });
@@ -100,7 +100,7 @@ export async function start(t, workers, { persist } = {}) {
     workers,
     log: new Log(LogLevel.NONE),
     cf: false,
-    defaultPersistRoot: persist ?? folder(t),
+    defaultPersistRoot: persist ?? folder(),
     handleStructuredLogs({ message }) {
       lines.push(message);
       for (const look of waiting) look();

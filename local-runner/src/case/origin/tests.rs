@@ -76,7 +76,7 @@ fn several_parts_are_told_apart_by_host() {
     let hosts = |name: &str| -> Vec<_> {
         inbox[name].iter().flat_map(|one| one.headers.iter().map(|(_, value)| value.as_str())).collect()
     };
-    assert_eq!(hosts("one"), ["ONE.internal", "localhost", "client.example", "one.internal"]);
+    assert_eq!(hosts("one"), ["one.internal", "localhost", "client.example", "one.internal"]);
     assert_eq!(hosts("two"), ["two.internal"]);
     assert!(inbox["no upstream (Host: three.internal)"][0].unexpected);
 }
