@@ -21,7 +21,7 @@ const hashed = (text) => JSON.parse(text).hash;
 test("a bundle in KV takes over, and gives way when it is removed", async (t) => {
   const { store, body, hash, logged } = await deployed(t, 0);
   const before = await hash();
-  const other = bundle(t, answering("override"));
+  const other = bundle(answering("override"));
   await store.put("bundle", other);
   // whoever comes first still gets the old one
   assert.equal(await body(), "deployed");
@@ -65,7 +65,7 @@ test("without a namespace nothing is looked for", async (t) => {
 
 test("a bad bundle is refused, told and counted, and what was in force stays", async (t) => {
   const { store, body, hash, logged, lines } = await deployed(t, 0);
-  const good = bundle(t, answering("override"));
+  const good = bundle(answering("override"));
   await store.put("bundle", good);
   await body();
   await logged(`configuration ${hashed(good)} is in force`);
@@ -89,7 +89,7 @@ test("a bad bundle is refused, told and counted, and what was in force stays", a
     // told once, however often it is seen
     assert.equal(told(), index + 1);
   }
-  const mended = bundle(t, answering("mended"));
+  const mended = bundle(answering("mended"));
   await store.put("bundle", mended);
   await body();
   await logged(`configuration ${hashed(mended)} is in force`);
@@ -97,7 +97,7 @@ test("a bad bundle is refused, told and counted, and what was in force stays", a
 
 test("it outlives a panic", async (t) => {
   const { store, body, logged, probe, request } = await deployed(t, 60);
-  const other = bundle(t, answering("override"));
+  const other = bundle(answering("override"));
   await store.put("bundle", other);
   await body();
   await logged(`configuration ${hashed(other)} is in force`);

@@ -70,7 +70,7 @@ test("each request is a line of the log, unless that is turned off", async (t) =
       bindings: { PORTICO_OVERRIDE_INTERVAL: "0", ...bindings },
     });
     const store = await miniflare.getKVNamespace("PORTICO");
-    await store.put("bundle", bundle(t, { ...config, name: "other" }));
+    await store.put("bundle", bundle({ ...config, name: "other" }));
     await request("/");
     // comes after the line of the request that brought it
     await logged("is in force");

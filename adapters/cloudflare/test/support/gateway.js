@@ -22,15 +22,21 @@ function needed(path, command) {
 /** A test that fails when it hangs. */
 export const test = (name, body) => run(name, { timeout: 120_000 }, body);
 
+const folders = [];
+
+process.on("exit", () => {
+  for (const path of folders) rmSync(path, { recursive: true, force: true, maxRetries: 20 });
+});
+
 /** A folder that ends with the process: no sooner than what writes into it. */
 export function folder() {
   const path = mkdtempSync(join(tmpdir(), "portico-worker-"));
-  process.on("exit", () => rmSync(path, { recursive: true, force: true, maxRetries: 20 }));
+  folders.push(path);
   return path;
 }
 
 /** What `portico build` makes of a configuration, as text. `routes`, `upstreams` and so on are the configuration's own keys. */
-export function bundle(t, config) {
+export function bundle(config) {
   const directory = folder();
   const [source, out] = [join(directory, "gateway.json"), join(directory, "bundle.json")];
   writeFileSync(source, JSON.stringify({ portico: 1, name: "test", ...config }));
@@ -140,6 +146,6 @@ export async function start(t, workers, { persist } = {}) {
  * them; the rest is what `worker` and `start` take.
  */
 export async function gateway(t, config, { persist, workers = [], ...options } = {}) {
-  const [one] = await start(t, [worker({ bundle: bundle(t, config), ...options }), ...workers], { persist });
+  const [one] = await start(t, [worker({ bundle: bundle(config), ...options }), ...workers], { persist });
   return one;
 }

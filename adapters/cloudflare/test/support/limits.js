@@ -9,7 +9,7 @@ export const limited = (rate_limit) => ({
 
 /** Two isolates whose limits are the same objects; the first one holds them. */
 export async function two(t, rate_limit) {
-  const first = { bundle: bundle(t, limited(rate_limit)), probe: true };
+  const first = { bundle: bundle(limited(rate_limit)), probe: true };
   const objects = { PORTICO_LIMITS: { className: "RateLimit", scriptName: "portico", useSQLite: true } };
   return start(t, [worker(first), worker({ ...first, name: "second", durableObjects: objects })]);
 }
