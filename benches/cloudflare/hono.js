@@ -36,7 +36,11 @@ async function limit(c, next) {
 
 const app = new Hono();
 app.use(secureHeaders());
-app.use((c, next) => jwt({ secret: JSON.parse(c.env.KEY), alg: "ES256", verification: { iss: "https://id.example/", aud: "shop" } })(c, next));
+let verify;
+app.use((c, next) => {
+  verify ??= jwt({ secret: JSON.parse(c.env.KEY), alg: "ES256", verification: { iss: "https://id.example/", aud: "shop" } });
+  return verify(c, next);
+});
 app.use(limit);
 app.all("/*", (c) => {
   const { pathname, search } = new URL(c.req.url);

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Requests per second of raw workerd on one core: plain JavaScript, Hono and Portico, with the same upstream, in one run.
+// Requests per second of raw workerd on one core: plain JavaScript, Hono and Portico, with the same upstream, in one run. All
+// requests carry one token, which Portico remembers and Hono verifies each time.
 //   benches/cloudflare/run.mjs [SECONDS]
 // Needs scripts/build-cloudflare, cargo build --release (or PORTICO, the binary), and wrk and nginx (apt-get install wrk nginx-light).
 
