@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
-use portico_core::context::RequestId;
+use portico_core::context::{RequestId, X_REQUEST_ID};
 use portico_core::decision::{Policy, Reason};
 use portico_core::{Body, Certificate, Country, Peer, Refusal};
 use wasm_bindgen::JsValue;
@@ -16,7 +16,6 @@ use crate::{glue, instance};
 
 /// Where Cloudflare says whose connection it was.
 const CF_CONNECTING_IP: HeaderName = HeaderName::from_static("cf-connecting-ip");
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The request behind a head of `head.js`, and who sent it.
 ///
@@ -44,12 +43,13 @@ pub(crate) fn request(
     peer.asn = asn.parse().ok();
     peer.certificate = self::certificate(certificate).map(Into::into);
 
-    if declared_length(&headers).is_some_and(|length| length >= 1 << 53) {
+    let length = declared_length(&headers);
+    if length.is_some_and(|length| length >= 1 << 53) {
         return Err("The length is beyond all measure.");
     }
     let mut request = Request::new(match body {
         None => Body::Empty,
-        Some(js) => Body::Stream(Stream { js, length: declared_length(&headers) }),
+        Some(js) => Body::Stream(Stream { js, length }),
     });
     *request.method_mut() = Method::from_bytes(method.as_bytes()).map_err(|_| "The method is malformed.")?;
     *request.uri_mut() =
