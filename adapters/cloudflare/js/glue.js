@@ -34,21 +34,26 @@ export function ring(id) {
 }
 
 /**
- * The response that goes to the client: with the fields of `base`, if there are any, but for what `changes` says: for each
- * field its name, a sign and a value. "-": it is removed; "=": it has this value and no other; "+": this value is added.
- * The body is encoded already, as the fields say, or not at all.
+ * Changes `headers` as `lines` say from `at` on: for each change the name of a field, a sign and a value. "-": the field is
+ * removed; "=": it has this value and no other; "+": this value is added.
+ */
+function change(headers, lines, at) {
+  for (; at + 2 < lines.length; at += 3) {
+    const sign = lines[at + 1];
+    if (sign === "=") headers.set(lines[at], lines[at + 2]);
+    else if (sign === "+") headers.append(lines[at], lines[at + 2]);
+    else headers.delete(lines[at]);
+  }
+}
+
+/**
+ * The response that goes to the client: with the fields of `base`, if there are any, but for the `changes`. The body is
+ * encoded already, as the fields say, or not at all.
  */
 export function respond(status, base, changes, body, webSocket) {
   try {
     const response = new Response(body, { status, headers: base, encodeBody: "manual", webSocket });
-    const { headers } = response;
-    const lines = changes === "" ? [] : changes.split("\n");
-    for (let at = 0; at < lines.length; at += 3) {
-      const sign = lines[at + 1];
-      if (sign === "=") headers.set(lines[at], lines[at + 2]);
-      else if (sign === "+") headers.append(lines[at], lines[at + 2]);
-      else headers.delete(lines[at]);
-    }
+    if (changes !== "") change(response.headers, changes.split("\n"), 0);
     return response;
   } catch (error) {
     console.error(`the runtime refused a response: ${error}`);
@@ -106,11 +111,11 @@ async function pump(stream, writable, came, went) {
 }
 
 /**
- * Sends a request upstream, by `service` if there is one. `head` is its URL, its method, and its fields, no name twice. With a
- * request's `id` it goes on with that request by `resume`; without (0) it returns a promise of what `resume` takes.
+ * Sends a request upstream, by `service` if there is one. `head` is its URL, its method, and what its fields have other than
+ * `base`. With a request's `id` it goes on with that request by `resume`; without (0) it returns a promise of what `resume` takes.
  */
-export function send(id, turn, service, head, body, length, timeout) {
-  const attempt = new Attempt(service, head, timeout);
+export function send(id, turn, service, head, base, body, length, timeout) {
+  const attempt = new Attempt(service, head, base, timeout);
   if (id === 0) {
     return new Promise((resolve) => attempt.start(body, length, (...reply) => resolve(reply)));
   }
@@ -123,20 +128,17 @@ const SHORT = 64 * 1024;
 /** One request upstream, and the wait for the head of its response: `timeout` milliseconds. */
 class Attempt {
   #service;
-  #url;
+  #head;
   #init;
   #timeout;
   #timer;
   #done;
   #late = "timeout";
 
-  constructor(service, head, timeout) {
-    const lines = head.split("\n");
-    const headers = { __proto__: null };
-    for (let at = 2; at + 1 < lines.length; at += 2) headers[lines[at]] = lines[at + 1];
+  constructor(service, head, base, timeout) {
     this.#service = service;
-    this.#url = lines[0];
-    this.#init = { method: lines[1], headers, redirect: "manual", encodeResponseBody: "manual" };
+    this.#head = head.split("\n");
+    this.#init = { method: this.#head[1], headers: new Headers(base), redirect: "manual", encodeResponseBody: "manual" };
     // Cloudflare's own cache knows nothing of who may see what
     if (service === undefined) this.#init.cache = "no-store";
     this.#timeout = timeout;
@@ -167,14 +169,16 @@ class Attempt {
   /** Never throws: an exception would go through WebAssembly. */
   #send(body, length) {
     try {
-      const { method } = this.#init;
+      const { method, headers } = this.#init;
+      change(headers, this.#head, 2);
       if (body !== undefined && (method === "GET" || method === "HEAD")) {
         setTimeout(() => this.#end(0, "unsendable"), 0);
         return new Promise(() => {});
       }
       if (body instanceof ReadableStream && !(length <= SHORT)) this.#stream(body, length);
       else if (body !== undefined) this.#init.body = body;
-      return this.#service === undefined ? fetch(this.#url, this.#init) : this.#service.fetch(this.#url, this.#init);
+      const url = this.#head[0];
+      return this.#service === undefined ? fetch(url, this.#init) : this.#service.fetch(url, this.#init);
     } catch (error) {
       return Promise.reject(error);
     }

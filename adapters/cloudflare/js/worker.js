@@ -22,7 +22,7 @@ export default {
       // u32, and 0 is nobody
       last = (last % 0xffffffff) + 1;
       const id = last;
-      const response = enter(portico.fetch, id, head(request), request.body ?? undefined, env, context);
+      const response = enter(portico.fetch, id, head(request), request.headers, request.body ?? undefined, env, context);
       if (response !== undefined) return response;
       if (waiting.size >= MANY) forget();
       // each makes its problem itself: the runtime sends no body that another request made

@@ -17,20 +17,21 @@ use crate::{glue, instance};
 /// Where Cloudflare says whose connection it was.
 const CF_CONNECTING_IP: HeaderName = HeaderName::from_static("cf-connecting-ip");
 
-/// The request behind a head of `head.js`, and who sent it.
+/// The request behind a head of `head.js`, who sent it, and its fields as they came.
 ///
 /// An error, for the client, when it is none that core takes.
 pub(crate) fn request(
     head: String,
     body: Option<ReadableStream>,
-) -> Result<(Peer, Request<Body<Stream>>), &'static str> {
+) -> Result<(Peer, HeaderMap, Request<Body<Stream>>), &'static str> {
     let mut lines = head.splitn(7, '\n');
     let mut line = || lines.next().unwrap_or_default();
     let (method, url, protocol) = (line(), line(), line());
     let (country, asn, certificate) = (line(), line(), line());
     let (scheme, rest) = url.split_once("://").ok_or("The URL is not absolute.")?;
     let (authority, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-    let mut headers = fields(line().to_owned())?;
+    let came = fields(line().to_owned())?;
+    let mut headers = came.clone();
     if !headers.contains_key(HOST) {
         headers.insert(HOST, HeaderValue::from_str(authority).map_err(|_| "The host is malformed.")?);
     }
@@ -56,7 +57,7 @@ pub(crate) fn request(
         Uri::try_from(if target.is_empty() { "/" } else { target }).map_err(|_| "The request target is malformed.")?;
     *request.version_mut() = if matches!(protocol, "HTTP/2" | "HTTP/3") { Version::HTTP_2 } else { Version::HTTP_11 };
     *request.headers_mut() = headers;
-    Ok((peer, request))
+    Ok((peer, came, request))
 }
 
 /// The answer to a request that never gets to the gateway: the runtime passes what HTTP does not.
@@ -76,7 +77,7 @@ fn certificate(text: &str) -> Option<Certificate> {
     Certificate::new(subject.to_owned(), issuer.to_owned(), serial.to_owned(), sha256)
 }
 
-/// The fields of a response as they came: how the runtime holds them, and how core does. What was not changed need not
+/// The fields of a message as they came: how the runtime holds them, and how core does. What was not changed need not
 /// cross again, and stays as it was to the byte.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fields {
@@ -85,7 +86,7 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// What makes `headers` of these fields, as `respond` of `glue.js` reads it: name, sign and value of each change.
+    /// What makes `headers` of these fields, as `change` of `glue.js` reads it: name, sign and value of each change.
     pub(crate) fn changes(&self, headers: &HeaderMap) -> String {
         let mut changes = String::new();
         let mut add = |name: &HeaderName, sign, value: &[u8]| {
@@ -108,20 +109,6 @@ impl Fields {
         }
         changes
     }
-}
-
-/// The head of a request upstream for `send` of `glue.js`. Several lines of a field become a list (RFC 9110 §5.3).
-pub(crate) fn head(method: &Method, url: &str, headers: &HeaderMap) -> String {
-    let mut text = String::with_capacity(url.len() + headers.len() * 48);
-    text.extend([url, "\n", method.as_str()]);
-    for name in headers.keys() {
-        text.extend(["\n", name.as_str(), "\n"]);
-        for (index, value) in headers.get_all(name).iter().enumerate() {
-            text.push_str(if index == 0 { "" } else { ", " });
-            text.push_str(&String::from_utf8_lossy(value.as_bytes()));
-        }
-    }
-    text
 }
 
 /// Fields: lines of a name and of its value in turn.
@@ -173,7 +160,8 @@ mod tests {
     use super::*;
 
     fn came(head: &str) -> (Peer, Request<Body<Stream>>) {
-        request(head.to_owned(), None).unwrap()
+        let (peer, _, request) = request(head.to_owned(), None).unwrap();
+        (peer, request)
     }
 
     #[test]
@@ -228,12 +216,5 @@ mod tests {
         let mut changes: Vec<_> = lines.chunks(3).map(|change| change.join(" ")).collect();
         changes.sort();
         assert_eq!(changes, ["a - ", "b = 3", "set-cookie + y", "set-cookie + z", "set-cookie = x"]);
-    }
-
-    #[test]
-    fn lines_of_a_field_go_upstream_as_a_list() {
-        let headers = fields("accept\na\naccept\nb\nte\ntrailers".to_owned()).unwrap();
-        let text = head(&Method::GET, "http://a/", &headers);
-        assert_eq!(text, "http://a/\nGET\naccept\na, b\nte\ntrailers");
     }
 }

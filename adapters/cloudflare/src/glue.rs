@@ -26,6 +26,7 @@ extern "C" {
         turn: u32,
         service: &JsValue,
         head: &str,
+        base: &JsValue,
         body: &JsValue,
         length: Option<f64>,
         timeout: f64,

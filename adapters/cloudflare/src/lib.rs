@@ -23,6 +23,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{ReadableStream, Response};
 use worker::{Context, Env, worker_sys};
 
+use crate::convert::Fields;
 use crate::platform::Workers;
 
 /// Compiles the bundle that was deployed with the worker. Called once for each WebAssembly instance, before any request; one
@@ -32,22 +33,23 @@ pub fn start(bundle: &str, in_force: Option<String>, looked: f64) -> Result<(), 
     instance::start(bundle, in_force, looked).map_err(|error| JsError::new(&error))
 }
 
-/// Serves one request: its head as `head.js` writes it, and its body. The response if there is one at once; otherwise
+/// Serves one request: its head as `head.js` writes it, its fields as the runtime holds them, and its body. The response if there is one at once; otherwise
 /// [`poll`] or [`resume`] give it.
 #[wasm_bindgen]
 pub fn fetch(
     id: u32,
     head: String,
+    headers: JsValue,
     body: Option<ReadableStream>,
     env: Env,
     context: worker_sys::Context,
 ) -> Result<Option<Response>, JsError> {
     let gateway = instance::gateway().ok_or_else(|| JsError::new("the gateway was not started"))?;
-    let (peer, request) = match convert::request(head, body) {
+    let (peer, came, request) = match convert::request(head, body) {
         Ok(parts) => parts,
         Err(detail) => return Ok(Some(convert::malformed(detail))),
     };
-    let platform = Workers::new(env);
+    let platform = Workers { env, came: Fields { js: headers, map: came } };
     Ok(task::start(id, async move {
         let (response, after) = gateway.handle(&platform, &peer, request).await;
         let response = convert::response(response);

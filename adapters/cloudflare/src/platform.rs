@@ -20,6 +20,8 @@ use crate::{convert, glue, instance, limits, values, verify};
 #[derive(Debug)]
 pub(crate) struct Workers {
     pub(crate) env: Env,
+    /// The client's fields, which most requests upstream have nearly all of.
+    pub(crate) came: Fields,
 }
 
 /// A body of the runtime's own, which never crosses into WebAssembly unless it is collected.
@@ -31,10 +33,6 @@ pub(crate) struct Stream {
 }
 
 impl Workers {
-    pub(crate) fn new(env: Env) -> Self {
-        Self { env }
-    }
-
     /// A binding that is text: a variable or a secret.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         js_sys::Reflect::get(&self.env, &name.into()).ok()?.as_string()
@@ -75,10 +73,13 @@ impl Platform for Workers {
             Body::Stream(stream) => stream.length.map(|length| length as f64),
             _ => None,
         };
-        let head = convert::head(&parts.method, &url, &parts.headers);
+        let head = [&url, "\n", parts.method.as_str(), "\n", &self.came.changes(&parts.headers)].concat();
         let body = convert::body_value(body, JsValue::UNDEFINED);
         let timeout = timeout.as_secs_f64() * 1_000.0;
-        let reply = Sent::new(|id, turn| glue::send(id, turn, &service, &head, &body, length, timeout)).await;
+        let reply = Sent::new(|id, turn| {
+            glue::send(id, turn, &service, &head, &self.came.js, &body, length, timeout)
+        });
+        let reply = reply.await;
         response(reply.ok_or(FetchError::Reset)?)
     }
 
