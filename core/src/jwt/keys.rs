@@ -94,13 +94,18 @@ pub enum KeyMaterial {
 pub struct HmacKey {
     secret: Vec<u8>,
     /// The HMAC with the key already absorbed.
-    pub(super) ready: Hmac<Sha256>,
+    ready: Hmac<Sha256>,
 }
 
 impl HmacKey {
     /// The secret's bytes.
     pub fn secret(&self) -> &[u8] {
         &self.secret
+    }
+
+    /// Whether `signature` is this secret's HMAC-SHA-256 of `message` (HS256). Compared in constant time.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.ready.clone().chain_update(message).verify_slice(signature).is_ok()
     }
 }
 
