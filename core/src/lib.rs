@@ -66,7 +66,7 @@ pub mod config;
 pub mod context;
 pub mod debug;
 pub mod decision;
-mod digest;
+pub mod digest;
 mod error;
 pub mod explain;
 pub mod forward;

@@ -7,7 +7,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use portico_core::config::{self, Bundle};
+use portico_core::config::Bundle;
 use portico_core::{Gateway, Platform as _, Timestamp};
 
 use crate::platform::Workers;
@@ -163,7 +163,7 @@ impl Instance {
 
 fn compile(bundle: &str) -> Result<Gateway, String> {
     let bundle = Bundle::parse(bundle).map_err(|error| error.to_string())?;
-    match config::compile(&bundle.document) {
+    match bundle.compile() {
         Ok((gateway, _)) => Ok(gateway),
         Err(findings) => Err(findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
     }

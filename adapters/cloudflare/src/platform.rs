@@ -76,9 +76,7 @@ impl Platform for Workers {
         let head = [&url, "\n", parts.method.as_str(), "\n", &self.came.changes(&parts.headers)].concat();
         let body = convert::body_value(body, JsValue::UNDEFINED);
         let timeout = timeout.as_secs_f64() * 1_000.0;
-        let reply = Sent::new(|id, turn| {
-            glue::send(id, turn, &service, &head, &self.came.js, &body, length, timeout)
-        });
+        let reply = Sent::new(|id, turn| glue::send(id, turn, &service, &head, &self.came.js, &body, length, timeout));
         let reply = reply.await;
         response(reply.ok_or(FetchError::Reset)?)
     }

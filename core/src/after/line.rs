@@ -107,7 +107,7 @@ fn shortened(text: Cow<'_, str>) -> Cow<'_, str> {
 mod tests {
     use super::*;
     use crate::after::Seen;
-    use crate::config::Bundle;
+    use crate::config::Hash;
     use crate::peer::Peer;
     use crate::platform::Platform as _;
     use crate::sim::Sim;
@@ -117,7 +117,7 @@ mod tests {
         let line = |peer: &Peer| {
             let (sim, request) = (Sim::new(1), http::Request::new(()));
             let seen = Seen::new(&sim, &request);
-            let record = Record::abandoned(&sim, peer, seen, Bundle::new(serde_json::Value::Null).hash);
+            let record = Record::abandoned(&sim, peer, seen, Hash::of(&serde_json::Value::Null));
             record.to_json(sim.now())
         };
         let mut peer = Sim::peer();

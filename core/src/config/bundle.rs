@@ -5,11 +5,20 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::digest;
+use super::Findings;
+use super::compile::compile_hashed;
+use crate::{Gateway, digest};
 
 /// The SHA-256 of a configuration's canonical form. Shown in full hex; `{:.12}` gives the first digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Hash([u8; 32]);
+
+impl Hash {
+    /// The hash of a document, includes resolved.
+    pub fn of(document: &Value) -> Self {
+        Self(digest::sha256(canonical(document).as_bytes()))
+    }
+}
 
 impl fmt::Display for Hash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,7 +66,7 @@ struct Wire {
 impl Bundle {
     /// Bundles a document.
     pub fn new(document: Value) -> Self {
-        let hash = Hash(digest::sha256(canonical(&document).as_bytes()));
+        let hash = Hash::of(&document);
         Self { document, hash }
     }
 
@@ -69,6 +78,11 @@ impl Bundle {
         }
         let bundle = Self::new(wire.config);
         if bundle.hash.to_string() == wire.hash { Ok(bundle) } else { Err(BundleError::Hash) }
+    }
+
+    /// Compiles the configuration, as [`compile`](super::compile) does.
+    pub fn compile(&self) -> Result<(Gateway, Findings), Findings> {
+        compile_hashed(&self.document, || self.hash)
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::outline::{self, Outline};
 use super::place::Places;
-use super::{Bundle, Code, Finding, Findings, Pointer, waive, wire};
+use super::{Code, Finding, Findings, Hash, Pointer, waive, wire};
 use crate::answer::{Redirect, Respond};
 use crate::debug;
 use crate::forward::Upstream;
@@ -25,6 +25,11 @@ use crate::template::{Template, TemplateError, Variable};
 ///
 /// Returns the gateway with the warnings, or all errors and warnings.
 pub fn compile(document: &Value) -> Result<(Gateway, Findings), Findings> {
+    compile_hashed(document, || Hash::of(document))
+}
+
+/// [`compile`], where the hash may be known.
+pub(super) fn compile_hashed(document: &Value, hash: impl FnOnce() -> Hash) -> Result<(Gateway, Findings), Findings> {
     let root = Pointer::root();
     let mut findings = Findings::new();
     let Some(outline) = Outline::read(document, &mut findings) else { return Err(findings) };
@@ -65,7 +70,7 @@ pub fn compile(document: &Value) -> Result<(Gateway, Findings), Findings> {
     let findings = compiler.findings;
     match router {
         Some(router) if !findings.has_errors() => {
-            let (name, hash) = (wire.name.clone(), Bundle::new(document.clone()).hash);
+            let (name, hash) = (wire.name.clone(), hash());
             Ok((Gateway { name, hash, trusted_proxies, debug, routes, router, default_cors }, findings))
         }
         _ => Err(findings),

@@ -46,7 +46,7 @@ fn cf(peer: &Peer) -> serde_json::Value {
             "certSubjectDNRFC2253": certificate.subject,
             "certIssuerDNRFC2253": certificate.issuer,
             "certSerial": certificate.serial,
-            "certFingerprintSHA256": hex(&certificate.sha256),
+            "certFingerprintSHA256": portico_core::digest::hex(&certificate.sha256),
         }),
     };
     let mut cf = json!({ "httpProtocol": "HTTP/1.1", "tlsClientAuth": certificate });
@@ -57,8 +57,4 @@ fn cf(peer: &Peer) -> serde_json::Value {
         cf["asn"] = asn.into();
     }
     cf
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use portico::sign::Signer;
+use portico_core::digest;
 use portico_core::jwt::{Algorithm, KeySet};
-use ring::digest;
 use serde_json::{Value, json};
 
 use super::super::elements::elsewhere;
@@ -46,7 +46,8 @@ fn with_known_keys(mut document: Value, signers: &mut BTreeMap<String, Rc<Signer
         }
         let keys = identity.get_mut("api_key").and_then(|api_key| api_key.get_mut("keys")?.as_object_mut());
         for (_, key) in keys.into_iter().flatten() {
-            let hashes: Value = hashes(key).iter().map(|hash| sha256(&key_behind(hash))).collect();
+            let hashes: Value =
+                hashes(key).iter().map(|hash| digest::sha256_hex(key_behind(hash).as_bytes())).collect();
             if let Some(key) = key.as_object_mut() {
                 key.insert("sha256".to_owned(), hashes);
             }
@@ -84,7 +85,7 @@ pub(super) fn issuers_keys(jwt: &Value) -> Vec<String> {
     let keys = keys.iter().flat_map(|(keys, _)| keys.keys());
     let with_algorithms = keys.flat_map(|key| {
         let fit = algorithms.iter().filter(|algorithm| key.fits(**algorithm));
-        fit.map(|algorithm| format!("{} {algorithm}", hex(key.thumbprint()))).collect::<Vec<_>>()
+        fit.map(|algorithm| format!("{} {algorithm}", digest::hex(key.thumbprint()))).collect::<Vec<_>>()
     });
     with_algorithms.collect()
 }
@@ -107,14 +108,6 @@ pub(super) fn hashes(key: &Value) -> Vec<String> {
 /// The key that stands for the unknown one of this hash.
 pub(super) fn key_behind(hash: &str) -> String {
     format!("replay-{hash}")
-}
-
-fn sha256(text: &str) -> String {
-    hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
