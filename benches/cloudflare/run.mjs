@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// Requests per second of raw workerd on one core: plain JavaScript, Hono and Portico, with the same upstream, in one run. All
-// requests carry one token, which Portico remembers and Hono verifies each time.
+// Requests per second of raw workerd on one core: plain JavaScript, the same with what any gateway must ask of the runtime, Hono
+// and Portico, with the same upstream, in one run. All requests with policies carry one token, which Portico remembers and Hono
+// verifies each time.
 //   benches/cloudflare/run.mjs [SECONDS]
 // Needs scripts/build-cloudflare, cargo build --release (or PORTICO, the binary), and wrk and nginx (apt-get install wrk nginx-light).
 
@@ -99,7 +100,7 @@ function gateway(name, rateLimit) {
 
 mkdirSync(join(folder, "portico"));
 for (const file of ["worker.js", "portico.wasm"]) copyFileSync(join(root, "build/cloudflare", file), join(folder, "portico", file));
-copyFileSync(join(here, "plain.js"), join(folder, "plain.js"));
+for (const file of ["plain.js", "seam.js"]) copyFileSync(join(here, file), join(folder, file));
 execFileSync(join(root, "node_modules/.bin/esbuild"), [
   join(here, "hono.js"), "--bundle", "--minify", "--format=esm", "--external:cloudflare:*", "--log-level=error", `--outfile=${folder}/hono.js`,
 ]);
@@ -110,11 +111,12 @@ const quiet = { PORTICO_ACCESS_LOG: "off" };
 const bearer = { Authorization: `Bearer ${token}` };
 const subjects = [
   { name: "plain JavaScript, passed on", modules: plain },
+  { name: "JavaScript, asking what a gateway must", modules: [["seam.js", "esModule", "seam.js"]], base: 0 },
   { name: "Portico, passed on", modules: gateway("plain"), text: quiet, base: 0 },
   { name: "Hono: ES256, limit in memory, headers", modules: hono, text: { LIMIT: "memory", KEY: JSON.stringify(jwk) }, headers: bearer },
-  { name: "Portico: ES256, leased limit, headers", modules: gateway("leased", { lease: 1000 }), text: quiet, headers: bearer, base: 2 },
+  { name: "Portico: ES256, leased limit, headers", modules: gateway("leased", { lease: 1000 }), text: quiet, headers: bearer, base: 3 },
   { name: "Hono: ES256, limit by object, headers", modules: hono, text: { LIMIT: "object", KEY: JSON.stringify(jwk) }, headers: bearer },
-  { name: "Portico: ES256, exact limit, headers", modules: gateway("exact", {}), text: quiet, headers: bearer, base: 4 },
+  { name: "Portico: ES256, exact limit, headers", modules: gateway("exact", {}), text: quiet, headers: bearer, base: 5 },
 ];
 
 for (const [index, subject] of subjects.entries()) {
