@@ -131,3 +131,19 @@ test("every Set-Cookie is a line of its own", async (t) => {
   const { request } = await gateway(t, passing(url, { response: { headers: { add: { "Set-Cookie": "d=4" } } } }));
   assert.deepEqual((await request("/")).headers["set-cookie"], [...cookies, "d=4"]);
 });
+
+test("fields that no policy changes go upstream as they came, bytes and lines", async (t) => {
+  let arrived;
+  const url = await origin(t, ({ rawHeaders }, response) => {
+    arrived = rawHeaders;
+    response.writeHead(200, { "X-Back": "caf\u00e9" }).end();
+  });
+  const { request } = await gateway(t, passing(url, { request: { headers: { set: { "X-Set": "new" } } } }));
+  // Node reads and writes fields as Latin-1: this byte alone is not UTF-8
+  const response = await request("/", { headers: { "X-Name": "caf\u00e9", "X-Lines": ["a", "b"], "X-Set": "old" } });
+  assert.equal(response.headers["x-back"], "caf\u00e9");
+  const lines = (wanted) => arrived.filter((_, index) => index % 2 === 1 && arrived[index - 1].toLowerCase() === wanted);
+  assert.deepEqual(lines("x-name"), ["caf\u00e9"]);
+  assert.deepEqual(lines("x-lines"), ["a", "b"]);
+  assert.deepEqual(lines("x-set"), ["new"]);
+});
