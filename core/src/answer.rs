@@ -5,7 +5,7 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, Response, StatusCode};
 
 use crate::body::Body;
-use crate::config::{Code, Compiler, Pointer, wire};
+use crate::config::{At, Code, Compiler, wire};
 use crate::context::{Context, RequestValues};
 use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
@@ -39,7 +39,7 @@ pub struct Redirect {
 impl Respond {
     pub(crate) fn compile(
         wire: &wire::Respond,
-        at: &Pointer,
+        at: &At<'_>,
         scope: &RouteScope<'_>,
         compiler: &mut Compiler<'_>,
     ) -> Option<Self> {
@@ -94,7 +94,7 @@ impl Respond {
 impl Redirect {
     pub(crate) fn compile(
         wire: &wire::Redirect,
-        at: &Pointer,
+        at: &At<'_>,
         scope: &RouteScope<'_>,
         compiler: &mut Compiler<'_>,
     ) -> Option<Self> {

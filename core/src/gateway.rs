@@ -3,6 +3,7 @@
 //! The order of the steps is fixed and the same for every route (`lib.rs` draws it). A route switches policies on; it does
 //! not order them, so no configuration can put the cache before authentication or CORS behind it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,7 @@ pub struct Gateway {
     pub(crate) router: Router,
     /// CORS of the defaults, for requests that no route serves.
     pub(crate) default_cors: Option<cors::Cors>,
+    pub(crate) secrets: BTreeSet<Box<str>>,
 }
 
 /// One compiled route.
@@ -307,6 +309,11 @@ impl Gateway {
         self.debug.as_ref()
     }
 
+    /// The names of the secrets that it may ask the platform for, each once and sorted.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.secrets.iter().map(|name| &**name)
+    }
+
     /// The routes, in the order of the configuration.
     pub fn routes(&self) -> &[Route] {
         &self.routes
@@ -391,4 +398,31 @@ fn normalise(context: &mut Context<'_>) -> Result<(), Refusal> {
 /// RFC 3986 §3.2.2 and §3.2.3: what a host and its port are written with.
 fn is_host_character(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]".contains(byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    #[test]
+    fn secrets_are_listed_wherever_they_are_referred_to() {
+        let document = json!({
+            "portico": 1,
+            "name": "shop",
+            "debug": { "secret": "${secret.TRACES}" },
+            "upstreams": { "app": { "targets": [{ "url": "http://app" }], "timeout": "5s" } },
+            "identities": {
+                "users": { "jwt": { "secret": "${secret.SIGNING}", "issuer": "i", "audience": "a", "algorithms": ["HS256"] } },
+            },
+            "routes": [
+                { "name": "a", "match": { "path": "/a" }, "upstream": "app", "policies": {
+                    "auth": { "any_of": ["users"] },
+                    "request": { "headers": { "set": { "Authorization": "Bearer ${secret.TOKEN} ${secret.TRACES}" } } },
+                } },
+                { "name": "b", "match": { "path": "/b" }, "respond": { "body": "$${secret.NONE} ${ip}" } },
+            ],
+        });
+        let (gateway, _) = crate::config::compile(&document).unwrap();
+        assert_eq!(gateway.secrets().collect::<Vec<_>>(), ["SIGNING", "TOKEN", "TRACES"]);
+    }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::outline::{self, Outline};
 use super::place::Places;
-use super::{Code, Finding, Findings, Hash, Pointer, waive, wire};
+use super::{At, Code, Finding, Findings, Hash, Pointer, waive, wire};
 use crate::answer::{Redirect, Respond};
 use crate::debug;
 use crate::forward::Upstream;
@@ -30,7 +30,7 @@ pub fn compile(document: &Value) -> Result<(Gateway, Findings), Findings> {
 
 /// [`compile`], where the hash may be known.
 pub(super) fn compile_hashed(document: &Value, hash: impl FnOnce() -> Hash) -> Result<(Gateway, Findings), Findings> {
-    let root = Pointer::root();
+    let root = At::Root;
     let mut findings = Findings::new();
     let Some(outline) = Outline::read(document, &mut findings) else { return Err(findings) };
     let wire = &outline.gateway;
@@ -40,6 +40,7 @@ pub(super) fn compile_hashed(document: &Value, hash: impl FnOnce() -> Hash) -> R
         identities: BTreeMap::new(),
         upstreams: BTreeMap::new(),
         instance: Arc::default(),
+        secrets: BTreeSet::new(),
     };
     if wire.portico != 1 {
         let message = format!("format {} is not known; this Portico reads format 1", wire.portico);
@@ -70,8 +71,8 @@ pub(super) fn compile_hashed(document: &Value, hash: impl FnOnce() -> Hash) -> R
     let findings = compiler.findings;
     match router {
         Some(router) if !findings.has_errors() => {
-            let (name, hash) = (wire.name.clone(), hash());
-            Ok((Gateway { name, hash, trusted_proxies, debug, routes, router, default_cors }, findings))
+            let (name, hash, secrets) = (wire.name.clone(), hash(), compiler.secrets);
+            Ok((Gateway { name, hash, trusted_proxies, debug, routes, router, default_cors, secrets }, findings))
         }
         _ => Err(findings),
     }
@@ -86,10 +87,12 @@ pub(crate) struct Compiler<'a> {
     identities: BTreeMap<String, Option<Arc<Identity>>>,
     upstreams: BTreeMap<String, Option<Arc<Upstream>>>,
     instance: Arc<Instance>,
+    /// The names of those that were referred to.
+    secrets: BTreeSet<Box<str>>,
 }
 
 impl Compiler<'_> {
-    fn upstreams(&mut self, wires: &BTreeMap<String, Option<wire::Upstream>>, at: &Pointer) {
+    fn upstreams(&mut self, wires: &BTreeMap<String, Option<wire::Upstream>>, at: &At<'_>) {
         for (name, wire) in wires {
             let at = at.child_key(name);
             self.name("an upstream", name, &at);
@@ -98,7 +101,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn identities(&mut self, wires: &BTreeMap<String, Option<wire::Identity>>, at: &Pointer) {
+    fn identities(&mut self, wires: &BTreeMap<String, Option<wire::Identity>>, at: &At<'_>) {
         for (name, wire) in wires {
             let at = at.child_key(name);
             self.name("an identity", name, &at);
@@ -107,7 +110,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn default_cors(&mut self, defaults: &wire::Policies, at: &Pointer) -> Option<cors::Cors> {
+    fn default_cors(&mut self, defaults: &wire::Policies, at: &At<'_>) -> Option<cors::Cors> {
         let Some(wire::Setting::On(cors)) = &defaults.cors else { return None };
         let scope = RouteScope { name: "", methods: &[], parameters: &[], has_consumer: false, has_claims: false };
         // its errors are reported here once, whether or not a route uses it
@@ -115,7 +118,7 @@ impl Compiler<'_> {
     }
 
     fn route(&mut self, route: &outline::Route) -> (Option<Route>, Match) {
-        let outline::Route { at, wire, .. } = route;
+        let (at, wire) = (&At::Pointer(&route.at), &route.wire);
         let match_at = at.child_key("match");
         let methods = self.methods(&wire.matches.methods, &match_at.child_key("methods"));
         let headers_at = match_at.child_key("headers");
@@ -159,7 +162,7 @@ impl Compiler<'_> {
         (action.map(|action| Route { name, summary, action, policies, ambiguous_path, places }), matched)
     }
 
-    fn action(&mut self, wire: &wire::Route, scope: &RouteScope<'_>, at: &Pointer) -> Option<Action> {
+    fn action(&mut self, wire: &wire::Route, scope: &RouteScope<'_>, at: &At<'_>) -> Option<Action> {
         match (&wire.upstream, &wire.respond, &wire.redirect) {
             (Some(name), None, None) => self.upstream(name, &at.child_key("upstream")).map(Action::Forward),
             (None, Some(respond), None) => {
@@ -199,7 +202,7 @@ impl Compiler<'_> {
             let name = &wire.name;
             if let Some(earlier) = first.insert(name, at) {
                 let message = format!("the name `{name}` is taken by {earlier}");
-                self.error(&at.child_key("name"), message)
+                self.error(at.child_key("name"), message)
                     .code(Code::DuplicateName)
                     .help("names tell routes apart in logs and limits");
             }
@@ -214,13 +217,13 @@ impl Compiler<'_> {
         for (index, error) in errors {
             let Some(at) = routes.get(index).map(|route| route.at.child_key("match")) else { continue };
             match &error {
-                MatchError::Host(why) => self.error(&at.child_key("host"), why.to_string()).code(Code::InvalidPattern),
-                MatchError::Path(why) => self.error(&at.child_key("path"), why.to_string()).code(Code::InvalidPattern),
+                MatchError::Host(why) => self.error(at.child_key("host"), why.to_string()).code(Code::InvalidPattern),
+                MatchError::Path(why) => self.error(at.child_key("path"), why.to_string()).code(Code::InvalidPattern),
                 MatchError::EmptyHeader(name) | MatchError::HeaderValue(name) => {
-                    self.error(&at.child_key("headers").child_key(name.as_str()), error.to_string())
+                    self.error(at.child_key("headers").child_key(name.as_str()), error.to_string())
                 }
                 MatchError::EmptyQueryName | MatchError::EmptyQuery(_) => {
-                    self.error(&at.child_key("query"), error.to_string())
+                    self.error(at.child_key("query"), error.to_string())
                 }
                 MatchError::Duplicate { other, method } => {
                     let other = routes.get(*other).map(|route| route.wire.name.as_str()).unwrap_or_default();
@@ -236,7 +239,7 @@ impl Compiler<'_> {
     }
 
     /// Checks a name. Keys of limits are names joined by colons, logs and challenges quote them: so they are plain.
-    fn name(&mut self, what: &str, name: &str, at: &Pointer) {
+    fn name(&mut self, what: &str, name: &str, at: &At<'_>) {
         let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\:".contains(&byte);
         if name.is_empty() {
             self.error(at, format!("{what} needs a name")).code(Code::InvalidName);
@@ -247,17 +250,17 @@ impl Compiler<'_> {
     }
 
     /// Reports an error. What it returns takes the help, and a code that says more than [`Code::InvalidValue`].
-    pub(crate) fn error(&mut self, at: &Pointer, message: impl Into<String>) -> &mut Finding {
+    pub(crate) fn error(&mut self, at: impl Into<Pointer>, message: impl Into<String>) -> &mut Finding {
         self.findings.error(at, message)
     }
 
     /// Reports a warning. What it returns takes the help.
-    pub(crate) fn warning(&mut self, code: Code, at: &Pointer, message: impl Into<String>) -> &mut Finding {
+    pub(crate) fn warning(&mut self, code: Code, at: impl Into<Pointer>, message: impl Into<String>) -> &mut Finding {
         self.findings.warning(code, at, message)
     }
 
     /// A parsed value, or its error reported.
-    pub(crate) fn check<T>(&mut self, at: &Pointer, parsed: Result<T, String>) -> Option<T> {
+    pub(crate) fn check<T>(&mut self, at: &At<'_>, parsed: Result<T, String>) -> Option<T> {
         parsed.map_err(|message| self.error(at, message)).ok()
     }
 
@@ -272,7 +275,7 @@ impl Compiler<'_> {
     }
 
     /// The identity of this name; an error when none is declared.
-    pub(crate) fn identity(&mut self, name: &str, at: &Pointer) -> Option<Arc<Identity>> {
+    pub(crate) fn identity(&mut self, name: &str, at: &At<'_>) -> Option<Arc<Identity>> {
         match self.identities.get(name) {
             Some(identity) => identity.clone(),
             None => {
@@ -284,7 +287,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn upstream(&mut self, name: &str, at: &Pointer) -> Option<Arc<Upstream>> {
+    fn upstream(&mut self, name: &str, at: &At<'_>) -> Option<Arc<Upstream>> {
         match self.upstreams.get(name) {
             Some(upstream) => upstream.clone(),
             None => {
@@ -297,19 +300,19 @@ impl Compiler<'_> {
     }
 
     /// Reports a key that is none of those that are known.
-    pub(crate) fn unknown_key(&mut self, key: &str, known: &[&str], at: &Pointer) {
+    pub(crate) fn unknown_key(&mut self, key: &str, known: &[&str], at: &At<'_>) {
         let help = suggestion(key, known.iter().copied(), "keys");
         self.error(&at.child_key(key), format!("unknown key {key:?}")).code(Code::UnknownKey).help(help).on_key();
     }
 
     /// Parses networks.
-    pub(crate) fn nets(&mut self, texts: &[String], at: &Pointer) -> Vec<Net> {
+    pub(crate) fn nets(&mut self, texts: &[String], at: &At<'_>) -> Vec<Net> {
         let parse = |(index, text): (usize, &String)| self.check(&at.child_index(index), Net::parse(text));
         texts.iter().enumerate().filter_map(parse).collect()
     }
 
     /// Parses methods. They are case-sensitive (RFC 9110 §9.1), and a lower-case one is a slip.
-    pub(crate) fn methods(&mut self, texts: &[String], at: &Pointer) -> Vec<Method> {
+    pub(crate) fn methods(&mut self, texts: &[String], at: &At<'_>) -> Vec<Method> {
         let parse = |(index, text): (usize, &String)| {
             let method =
                 Method::from_bytes(text.as_bytes()).ok().filter(|_| !text.bytes().any(|b| b.is_ascii_lowercase()));
@@ -324,18 +327,18 @@ impl Compiler<'_> {
     }
 
     /// Parses the name of a header field.
-    pub(crate) fn header_name(&mut self, text: &str, at: &Pointer) -> Option<HeaderName> {
+    pub(crate) fn header_name(&mut self, text: &str, at: &At<'_>) -> Option<HeaderName> {
         let name = HeaderName::from_bytes(text.as_bytes());
         self.check(at, name.map_err(|_| format!("{text:?} cannot be the name of a header field")))
     }
 
     /// Parses names of header fields.
-    pub(crate) fn header_names(&mut self, texts: &[String], at: &Pointer) -> Vec<HeaderName> {
+    pub(crate) fn header_names(&mut self, texts: &[String], at: &At<'_>) -> Vec<HeaderName> {
         texts.iter().enumerate().filter_map(|(index, text)| self.header_name(text, &at.child_index(index))).collect()
     }
 
     /// Parses a template whose values the route can have.
-    pub(crate) fn template(&mut self, text: &str, at: &Pointer, scope: &RouteScope<'_>) -> Option<Template> {
+    pub(crate) fn template(&mut self, text: &str, at: &At<'_>, scope: &RouteScope<'_>) -> Option<Template> {
         let template = match Template::parse(text) {
             Ok(template) => template,
             Err(error) => {
@@ -347,6 +350,9 @@ impl Compiler<'_> {
             }
         };
         for variable in template.variables() {
+            if let Variable::Secret(name) = variable {
+                self.secrets.insert(name.clone());
+            }
             let lacking = match variable {
                 Variable::Path(name) if !scope.parameters.iter().any(|known| **known == **name) => {
                     format!("its path has no parameter `{name}`")
@@ -369,7 +375,7 @@ impl Compiler<'_> {
     }
 
     /// The name of the secret that a text refers to; an error when it is anything else.
-    pub(crate) fn secret(&mut self, text: &str, at: &Pointer) -> Option<Box<str>> {
+    pub(crate) fn secret(&mut self, text: &str, at: &At<'_>) -> Option<Box<str>> {
         let name = text.strip_prefix("${secret.").and_then(|rest| rest.strip_suffix('}'));
         let name = name.filter(|name| !name.is_empty());
         if name.is_none() {
@@ -377,11 +383,13 @@ impl Compiler<'_> {
                 .code(Code::SecretNotReferenced)
                 .help("write ${secret.NAME} and give the platform a secret of that name");
         }
-        name.map(Into::into)
+        let name: Box<str> = name?.into();
+        self.secrets.insert(name.clone());
+        Some(name)
     }
 
     /// Warns of a literal where a reference to a secret is expected.
-    pub(crate) fn warn_of_literal_secret(&mut self, name: &str, text: &str, at: &Pointer) {
+    pub(crate) fn warn_of_literal_secret(&mut self, name: &str, text: &str, at: &At<'_>) {
         let name = name.to_ascii_lowercase();
         let secretive = ["authorization", "token", "secret", "password", "api-key", "api_key", "apikey"];
         let literal = !text.contains("${") && text.len() >= 12;

@@ -5,6 +5,7 @@
 //!
 //! [`Gateway`]: crate::Gateway
 
+mod at;
 mod bundle;
 mod code;
 mod compile;
@@ -17,6 +18,7 @@ pub mod units;
 mod waive;
 pub mod wire;
 
+pub(crate) use at::At;
 pub use bundle::{Bundle, Hash};
 pub use code::{Code, UnknownCode};
 pub(crate) use compile::Compiler;

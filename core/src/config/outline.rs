@@ -30,7 +30,7 @@ pub struct Route {
     /// What it says, its policies joined with the defaults.
     pub wire: wire::Route,
     /// The names of the policies that it sets itself.
-    pub own: Vec<String>,
+    pub own: Vec<&'static str>,
 }
 
 impl Outline {
@@ -39,20 +39,20 @@ impl Outline {
     pub fn read(document: &Value, findings: &mut Findings) -> Option<Self> {
         let root = Pointer::root();
         let gateway = read::<wire::Gateway>(document, &root, findings).value?;
-        let upstreams = parts(&gateway.upstreams, &root.child_key("upstreams"), findings);
-        let identities = parts(&gateway.identities, &root.child_key("identities"), findings);
-        let defaults_at = root.child_key("defaults");
-        let defaults = gateway.defaults.as_ref().and_then(|value| part(value, &defaults_at, findings));
-        let defaults = defaults.unwrap_or_default();
+        let upstreams = parts(document, "upstreams", findings);
+        let identities = parts(document, "identities", findings);
+        let defaults = document.get("defaults").and_then(|value| part(value, &root.child_key("defaults"), findings));
+        let defaults: wire::Policies = defaults.unwrap_or_default();
+        let values = document.get("routes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let mut routes = Vec::with_capacity(values.len());
         let routes_at = root.child_key("routes");
-        let mut routes = Vec::with_capacity(gateway.routes.len());
-        for (index, value) in gateway.routes.iter().enumerate() {
+        for (index, value) in values.iter().enumerate() {
             let at = routes_at.child_index(index);
             let Some(mut wire) = part::<wire::Route>(value, &at, findings) else { continue };
             let own = value.get("policies").and_then(Value::as_object);
-            let own = own.map(|own| own.keys().cloned().collect()).unwrap_or_default();
-            wire.policies = joined(&wire.policies, &defaults);
-            routes.push(Route { at, wire, own });
+            let own = own.map(|own| POLICIES.into_iter().filter(|name| own.contains_key(*name)).collect());
+            join(&mut wire.policies, &defaults);
+            routes.push(Route { at, wire, own: own.unwrap_or_default() });
         }
         Some(Self { gateway, upstreams, identities, defaults, routes })
     }
@@ -61,7 +61,7 @@ impl Outline {
 impl Route {
     /// Where a policy is written: on the route itself, or in the defaults.
     pub fn policy_at(&self, policy: &str) -> Pointer {
-        if self.own.iter().any(|own| own == policy) {
+        if self.own.contains(&policy) {
             self.at.child_key("policies").child_key(policy)
         } else {
             Pointer::root().child_key("defaults").child_key(policy)
@@ -69,32 +69,41 @@ impl Route {
     }
 }
 
+/// What a policy's keys are, in the order of [`wire::Policies`].
+const POLICIES: [&str; 8] =
+    ["cors", "ip", "body_limit", "rate_limit", "auth", "request", "response", "security_headers"];
+
+/// Takes over the defaults that a route does not replace.
+fn join(own: &mut wire::Policies, defaults: &wire::Policies) {
+    fn either<T>(own: &mut Option<wire::Setting<T>>, default: &Option<wire::Setting<T>>) {
+        if own.is_none() {
+            own.clone_from(default);
+        }
+    }
+    either(&mut own.cors, &defaults.cors);
+    either(&mut own.ip, &defaults.ip);
+    either(&mut own.body_limit, &defaults.body_limit);
+    either(&mut own.rate_limit, &defaults.rate_limit);
+    either(&mut own.auth, &defaults.auth);
+    either(&mut own.request, &defaults.request);
+    either(&mut own.response, &defaults.response);
+    either(&mut own.security_headers, &defaults.security_headers);
+}
+
+/// The values of one of the outermost maps, by name.
 fn parts<T: serde::de::DeserializeOwned>(
-    values: &BTreeMap<String, Value>,
-    at: &Pointer,
+    document: &Value,
+    key: &str,
     findings: &mut Findings,
 ) -> BTreeMap<String, Option<T>> {
-    values.iter().map(|(name, value)| (name.clone(), part(value, &at.child_key(name), findings))).collect()
+    let values = document.get(key).and_then(Value::as_object);
+    let values: BTreeMap<&String, &Value> = values.into_iter().flatten().collect();
+    let at = Pointer::root().child_key(key);
+    values.into_iter().map(|(name, value)| (name.clone(), part(value, &at.child_key(name), findings))).collect()
 }
 
 fn part<T: serde::de::DeserializeOwned>(value: &Value, at: &Pointer, findings: &mut Findings) -> Option<T> {
     let read = read(value, at, findings);
     // pointers behind a lost list item would be off by one: what follows waits until that is mended
     read.value.filter(|_| !read.shifted)
-}
-
-fn joined(own: &wire::Policies, defaults: &wire::Policies) -> wire::Policies {
-    fn either<T: Clone>(own: &Option<T>, default: &Option<T>) -> Option<T> {
-        own.as_ref().or(default.as_ref()).cloned()
-    }
-    wire::Policies {
-        cors: either(&own.cors, &defaults.cors),
-        ip: either(&own.ip, &defaults.ip),
-        body_limit: either(&own.body_limit, &defaults.body_limit),
-        rate_limit: either(&own.rate_limit, &defaults.rate_limit),
-        auth: either(&own.auth, &defaults.auth),
-        request: either(&own.request, &defaults.request),
-        response: either(&own.response, &defaults.response),
-        security_headers: either(&own.security_headers, &defaults.security_headers),
-    }
 }

@@ -63,7 +63,7 @@ impl Places {
             let mut such = identities.iter().flatten().filter(|identity| identity.valid() == valid);
             such.next().filter(|_| such.next().is_none()).cloned()
         };
-        let own = |policy: &Policy| route.own.iter().any(|own| own == policy.as_str());
+        let own = |policy: &Policy| route.own.contains(&policy.as_str());
         Self {
             at: route.at.clone(),
             own: CONFIGURABLE.into_iter().filter(own).collect(),

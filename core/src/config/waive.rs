@@ -52,9 +52,8 @@ fn collect<'o>(
     within: &Pointer,
     waivers: &mut Vec<Waiver<'o>>,
 ) {
-    let waive_at = within.child_key("waive");
     let waiver = |(code, reason): (&'o String, &'o String)| {
-        let at = waive_at.child_key(code);
+        let at = within.child_key("waive").child_key(code);
         Waiver { scope: scope.clone(), at, code, reason }
     };
     waivers.extend(waive.into_iter().map(waiver));

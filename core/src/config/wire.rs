@@ -8,6 +8,7 @@ mod shapes;
 
 use std::collections::BTreeMap;
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 pub use jwks::{Jwks, JwksPlace};
@@ -48,19 +49,19 @@ wire! {
         /// The services behind the gateway, by name.
         #[serde(default)]
         #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Upstream>"))]
-        pub upstreams: BTreeMap<String, Value>,
+        pub upstreams: BTreeMap<String, IgnoredAny>,
         /// The ways in which a caller proves who it is, by name.
         #[serde(default)]
         #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Identity>"))]
-        pub identities: BTreeMap<String, Value>,
+        pub identities: BTreeMap<String, IgnoredAny>,
         /// Policies that every route starts from. A route's own value replaces the default one; `off` removes it.
         #[serde(default)]
         #[cfg_attr(feature = "schema", schemars(with = "Policies"))]
-        pub defaults: Option<Value>,
+        pub defaults: Option<IgnoredAny>,
         /// The routes. Which one serves a request does not depend on their order, unless all else is equal.
         #[serde(default)]
         #[cfg_attr(feature = "schema", schemars(with = "Vec<Route>"))]
-        pub routes: Vec<Value>,
+        pub routes: Vec<IgnoredAny>,
     }
 
     /// Traces of single requests, for whoever can sign for them: `X-Portico-Debug` in, `X-Portico-Trace` out.

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, Method, Response};
 
 use super::Failure;
 use crate::body::Body;
-use crate::config::{Code, Compiler, Pointer, units, wire};
+use crate::config::{At, Code, Compiler, units, wire};
 use crate::platform::{CollectError, FetchError, MAX_BUFFERED, Platform, within};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -34,7 +34,7 @@ pub(crate) struct Retry {
 }
 
 impl Retry {
-    pub(crate) fn compile(wire: &wire::Retry, at: &Pointer, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(crate) fn compile(wire: &wire::Retry, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
         if !(2..=10).contains(&wire.attempts) {
             compiler
                 .error(&at.child_key("attempts"), "`attempts` counts the first one too: 2 to 10")

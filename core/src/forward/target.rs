@@ -8,7 +8,7 @@ use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
 
 use super::retry::Retry;
-use crate::config::{Code, Compiler, Pointer, units, wire};
+use crate::config::{At, Code, Compiler, units, wire};
 use crate::platform::Platform;
 use crate::route;
 
@@ -42,12 +42,7 @@ pub struct UpstreamTarget {
 }
 
 impl Upstream {
-    pub(crate) fn compile(
-        name: &str,
-        wire: &wire::Upstream,
-        at: &Pointer,
-        compiler: &mut Compiler<'_>,
-    ) -> Option<Self> {
+    pub(crate) fn compile(name: &str, wire: &wire::Upstream, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
         let timeout = wire.timeout.as_deref().unwrap_or("30s");
         let timeout = compiler.check(&at.child_key("timeout"), units::duration(timeout));
         if timeout == Some(Duration::ZERO) {

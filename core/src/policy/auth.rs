@@ -8,7 +8,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
 
 use super::identity::{Aside, Identity, Proof};
-use crate::config::{Code, Compiler, Pointer, wire};
+use crate::config::{At, Code, Compiler, wire};
 use crate::context::{Context, Mode, Principal};
 use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
@@ -27,7 +27,7 @@ pub struct Auth {
 }
 
 impl Auth {
-    pub(crate) fn compile(wire: &wire::Auth, at: &Pointer, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(crate) fn compile(wire: &wire::Auth, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
         let mode = super::mode(wire.mode)?;
         let any_of_at = at.child_key("any_of");
         if wire.any_of.is_empty() {

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
 use super::json_edit::JsonEdit;
 use crate::body::Body;
-use crate::config::{Code, Compiler, Pointer, units, wire};
+use crate::config::{At, Code, Compiler, units, wire};
 use crate::decision::Reason;
 use crate::platform::{CollectError, MAX_BUFFERED, Platform, within};
 
@@ -24,7 +24,7 @@ pub struct BodyEdit {
 const DIGESTS: [&str; 4] = ["content-digest", "repr-digest", "digest", "content-md5"];
 
 impl BodyEdit {
-    pub(crate) fn compile(wire: &wire::JsonEdit, at: &Pointer, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(crate) fn compile(wire: &wire::JsonEdit, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
         let remove_at = at.child_key("remove");
         if wire.remove.is_empty() {
             compiler

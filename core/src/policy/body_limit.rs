@@ -4,7 +4,7 @@
 use http::header::CONTENT_LENGTH;
 
 use crate::body::Body;
-use crate::config::{Compiler, Pointer, units, wire};
+use crate::config::{At, Compiler, units, wire};
 use crate::context::{Context, Mode};
 use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
@@ -18,7 +18,7 @@ pub struct BodyLimit {
 }
 
 impl BodyLimit {
-    pub(crate) fn compile(wire: &wire::BodyLimit, at: &Pointer, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(crate) fn compile(wire: &wire::BodyLimit, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
         let mode = super::mode(wire.mode)?;
         let max = compiler.check(at, units::size(&wire.max))?;
         Some(Self { max, mode })

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
 use super::RouteScope;
 use crate::body::Body;
-use crate::config::{Code, Compiler, Pointer, units, wire};
+use crate::config::{At, Code, Compiler, units, wire};
 use crate::context::{Context, Mode, only};
 use crate::decision::{Decision, Outcome, Policy, Reason};
 
@@ -59,7 +59,7 @@ pub enum Grant<'g> {
 impl Cors {
     pub(crate) fn compile(
         wire: &wire::Cors,
-        at: &Pointer,
+        at: &At<'_>,
         scope: &RouteScope<'_>,
         credential_headers: &[HeaderName],
         compiler: &mut Compiler<'_>,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::RouteScope;
-use crate::config::{Code, Compiler, Pointer, wire};
+use crate::config::{At, Code, Compiler, wire};
 use crate::template::{Place, Template, Values, Variable};
 
 /// Compiled changes.
@@ -42,7 +42,7 @@ pub(crate) const RESERVED: [&str; 19] = [
 impl HeaderEdit {
     pub(crate) fn compile(
         wire: &wire::HeaderEdit,
-        at: &Pointer,
+        at: &At<'_>,
         scope: &RouteScope<'_>,
         compiler: &mut Compiler<'_>,
     ) -> Self {
@@ -56,7 +56,7 @@ impl HeaderEdit {
     /// Fields that are only set, written directly at `at`.
     pub(crate) fn compile_fields(
         fields: &BTreeMap<String, String>,
-        at: &Pointer,
+        at: &At<'_>,
         scope: &RouteScope<'_>,
         compiler: &mut Compiler<'_>,
     ) -> Self {
@@ -92,7 +92,7 @@ impl HeaderEdit {
 
 fn templates(
     fields: &BTreeMap<String, String>,
-    at: &Pointer,
+    at: &At<'_>,
     scope: &RouteScope<'_>,
     compiler: &mut Compiler<'_>,
 ) -> Vec<(HeaderName, Template)> {

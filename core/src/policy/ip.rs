@@ -1,7 +1,7 @@
 //! Address rules: which clients may pass, by their address, and by the country and the autonomous system that the platform
 //! knows for it. The address is the one the platform vouches for, see [`Context::client`].
 
-use crate::config::{Code, Compiler, Pointer, wire};
+use crate::config::{At, Code, Compiler, wire};
 use crate::context::{Context, Mode};
 use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
@@ -28,7 +28,7 @@ enum Entry {
 }
 
 impl Ip {
-    pub(crate) fn compile(wire: &wire::Ip, at: &Pointer, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(crate) fn compile(wire: &wire::Ip, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
         let mode = super::mode(wire.mode)?;
         if wire.allow.is_empty() && wire.deny.is_empty() {
             compiler
@@ -36,7 +36,7 @@ impl Ip {
                 .code(Code::NoEffect)
                 .help("to have none, write `ip: off`");
         }
-        let mut entries = |texts: &[String], at: &Pointer| {
+        let mut entries = |texts: &[String], at: &At<'_>| {
             let parse = |(index, text): (usize, &String)| compiler.check(&at.child_index(index), Entry::parse(text));
             texts.iter().enumerate().filter_map(parse).collect()
         };

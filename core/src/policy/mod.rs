@@ -13,7 +13,7 @@ pub mod rate_limit;
 pub mod security_headers;
 pub mod transform;
 
-use crate::config::{Compiler, outline, wire};
+use crate::config::{At, Compiler, outline, wire};
 use crate::context::Mode;
 
 /// Everything that is asked of a route's requests and done to them. `None` is a policy that is not switched on.
@@ -62,27 +62,28 @@ impl Policies {
     /// Compiles the policies that are in force on a route.
     pub(crate) fn compile(route: &outline::Route, scope: &RouteScope<'_>, compiler: &mut Compiler<'_>) -> Self {
         let wire = &route.wire.policies;
+        let at = At::Pointer(&route.at);
+        let (own_at, defaults_at) = (at.child_key("policies"), At::Root.child_key("defaults"));
+        let policy_at =
+            |policy| if route.own.contains(&policy) { own_at.child_key(policy) } else { defaults_at.child_key(policy) };
         // the API keys' headers belong into the preflight's answer, so auth comes first
-        let auth = on(&wire.auth).and_then(|wire| auth::Auth::compile(wire, &route.policy_at("auth"), compiler));
+        let auth = on(&wire.auth).and_then(|wire| auth::Auth::compile(wire, &policy_at("auth"), compiler));
         let credential_headers: Vec<_> = auth.iter().flat_map(auth::Auth::headers).collect();
         Self {
-            cors: on(&wire.cors).and_then(|wire| {
-                cors::Cors::compile(wire, &route.policy_at("cors"), scope, &credential_headers, compiler)
-            }),
-            ip: on(&wire.ip).and_then(|wire| ip::Ip::compile(wire, &route.policy_at("ip"), compiler)),
+            cors: on(&wire.cors)
+                .and_then(|wire| cors::Cors::compile(wire, &policy_at("cors"), scope, &credential_headers, compiler)),
+            ip: on(&wire.ip).and_then(|wire| ip::Ip::compile(wire, &policy_at("ip"), compiler)),
             body_limit: on(&wire.body_limit)
-                .and_then(|wire| body_limit::BodyLimit::compile(wire, &route.policy_at("body_limit"), compiler)),
+                .and_then(|wire| body_limit::BodyLimit::compile(wire, &policy_at("body_limit"), compiler)),
             rate_limit: on(&wire.rate_limit)
-                .and_then(|wire| rate_limit::RateLimit::compile(wire, &route.policy_at("rate_limit"), scope, compiler)),
+                .and_then(|wire| rate_limit::RateLimit::compile(wire, &policy_at("rate_limit"), scope, compiler)),
             auth,
-            request: on(&wire.request).and_then(|wire| {
-                transform::RequestTransform::compile(wire, &route.policy_at("request"), scope, compiler)
-            }),
-            response: on(&wire.response).and_then(|wire| {
-                transform::ResponseTransform::compile(wire, &route.policy_at("response"), scope, compiler)
-            }),
+            request: on(&wire.request)
+                .and_then(|wire| transform::RequestTransform::compile(wire, &policy_at("request"), scope, compiler)),
+            response: on(&wire.response)
+                .and_then(|wire| transform::ResponseTransform::compile(wire, &policy_at("response"), scope, compiler)),
             security_headers: on(&wire.security_headers).and_then(|wire| {
-                security_headers::SecurityHeaders::compile(wire, &route.policy_at("security_headers"), compiler)
+                security_headers::SecurityHeaders::compile(wire, &policy_at("security_headers"), compiler)
             }),
         }
     }

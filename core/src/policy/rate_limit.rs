@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::RouteScope;
-use crate::config::{Code, Compiler, Pointer, units, wire};
+use crate::config::{At, Code, Compiler, units, wire};
 use crate::context::{Context, Mode, header_value};
 use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
@@ -48,7 +48,7 @@ const X_RATELIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset
 impl RateLimit {
     pub(crate) fn compile(
         wire: &wire::RateLimit,
-        at: &Pointer,
+        at: &At<'_>,
         scope: &RouteScope<'_>,
         compiler: &mut Compiler<'_>,
     ) -> Option<Self> {
@@ -116,7 +116,7 @@ impl RateLimit {
     }
 }
 
-fn costs(wire: &wire::RateLimit, burst: u32, at: &Pointer, compiler: &mut Compiler<'_>) {
+fn costs(wire: &wire::RateLimit, burst: u32, at: &At<'_>, compiler: &mut Compiler<'_>) {
     let at = at.child_key("cost");
     if wire.cost > burst {
         let message = format!("one request costs {} of a bucket of {burst}: none could ever pass", wire.cost);
@@ -130,7 +130,7 @@ fn costs(wire: &wire::RateLimit, burst: u32, at: &Pointer, compiler: &mut Compil
     }
 }
 
-fn leases(wire: &wire::RateLimit, burst: u32, at: &Pointer, compiler: &mut Compiler<'_>) {
+fn leases(wire: &wire::RateLimit, burst: u32, at: &At<'_>, compiler: &mut Compiler<'_>) {
     let Some(lease) = wire.lease else { return };
     let least = wire.cost.saturating_mul(2);
     let lease_at = at.child_key("lease");

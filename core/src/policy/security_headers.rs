@@ -5,7 +5,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::config::{Compiler, Pointer, units, wire};
+use crate::config::{At, Compiler, units, wire};
 use crate::context::Mode;
 
 /// Compiled security headers.
@@ -18,7 +18,7 @@ pub struct SecurityHeaders {
 }
 
 impl SecurityHeaders {
-    pub(crate) fn compile(wire: &wire::SecurityHeaders, at: &Pointer, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(crate) fn compile(wire: &wire::SecurityHeaders, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
         let mode = super::mode(wire.mode)?;
         let mut fields = vec![(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))];
         let texts = [

@@ -10,7 +10,7 @@ use super::RouteScope;
 use super::body_edit::BodyEdit;
 use super::headers::HeaderEdit;
 use crate::body::Body;
-use crate::config::{Code, Compiler, Pointer, wire};
+use crate::config::{At, Code, Compiler, wire};
 use crate::context::{Context, Mode, RequestValues};
 use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
@@ -45,7 +45,7 @@ pub struct Target<'a> {
 impl RequestTransform {
     pub(crate) fn compile(
         wire: &wire::RequestTransform,
-        at: &Pointer,
+        at: &At<'_>,
         scope: &RouteScope<'_>,
         compiler: &mut Compiler<'_>,
     ) -> Option<Self> {
@@ -70,13 +70,14 @@ impl RequestTransform {
             }
             Some(template)
         });
-        let query_at = at.child_key("query").child_key("set");
+        let query_at = at.child_key("query");
+        let set_at = query_at.child_key("set");
         let set = wire
             .query
             .set
             .iter()
             .filter_map(|(key, text)| {
-                let at = query_at.child_key(key);
+                let at = set_at.child_key(key);
                 compiler.warn_of_literal_secret(key, text, &at);
                 Some((key.clone(), compiler.template(text, &at, scope)?))
             })
@@ -185,7 +186,7 @@ pub struct ResponseTransform {
 impl ResponseTransform {
     pub(crate) fn compile(
         wire: &wire::ResponseTransform,
-        at: &Pointer,
+        at: &At<'_>,
         scope: &RouteScope<'_>,
         compiler: &mut Compiler<'_>,
     ) -> Option<Self> {

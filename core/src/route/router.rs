@@ -85,15 +85,11 @@ pub struct Router {
     any: Node,
 }
 
-/// What tells routes apart. Two routes with one key could never both be reached.
-type Key = (HostPattern, Vec<Segment>, Vec<Condition>, Option<String>);
-
 impl Router {
     /// Compiles all routes, or tells all that is wrong: the position of each offender in `matches`, and why.
     pub fn build(matches: &[Match]) -> Result<Self, Vec<(usize, MatchError)>> {
         let mut router = Self::default();
         let mut errors = Vec::new();
-        let mut taken: BTreeMap<Key, usize> = BTreeMap::new();
         for (index, wanted) in matches.iter().enumerate() {
             let host = wanted.host.as_deref().map_or(Ok(HostPattern::Any), HostPattern::parse);
             let pattern = Pattern::parse(&wanted.path);
@@ -107,16 +103,9 @@ impl Router {
                     continue;
                 }
             };
-            let methods: Vec<Option<&Method>> =
-                if wanted.methods.is_empty() { vec![None] } else { wanted.methods.iter().map(Some).collect() };
-            let other = methods.into_iter().find_map(|method| {
-                let name = method.map(|method| method.as_str().to_owned());
-                let key = (host.clone(), pattern.segments.clone(), conditions.clone(), name);
-                let other = *taken.entry(key).or_insert(index);
-                (other != index).then(|| MatchError::Duplicate { other, method: method.cloned() })
-            });
-            errors.extend(other.map(|error| (index, error)));
-            router.add(host, pattern, Route::new(wanted.methods.clone(), conditions, index));
+            let route = Route { index, methods: wanted.methods.clone(), conditions, names: pattern.names.into() };
+            let duplicate = router.add(host, &pattern.segments, route);
+            errors.extend(duplicate.err().map(|error| (index, error)));
         }
         if errors.is_empty() { Ok(router) } else { Err(errors) }
     }
@@ -156,21 +145,39 @@ impl Router {
         Found::MethodNotAllowed { allow }
     }
 
-    fn add(&mut self, host: HostPattern, pattern: Pattern, mut route: Route) {
-        route.names = pattern.names.into();
-        let position = self.routes.len();
+    /// Adds a route. The error: with one of its methods, an earlier one takes all that it could take; with those before that
+    /// method it is added all the same, so that later ones are compared with it.
+    fn add(&mut self, host: HostPattern, segments: &[Segment], mut route: Route) -> Result<(), MatchError> {
         let table = match host {
             HostPattern::Exact(host) => self.exact.entry(host).or_default(),
             HostPattern::Below(suffix) => self.below.entry(suffix).or_default(),
             HostPattern::Any => &mut self.any,
         };
-        let routes = table.routes_mut(&pattern.segments);
+        let positions = table.routes_mut(segments);
+        let earlier = positions.iter().filter_map(|position| self.routes.get(*position));
+        let alike = earlier.filter(|other| other.conditions == route.conditions);
+        let taken = match route.methods.as_slice() {
+            [] => alike.clone().find(|other| other.methods.is_empty()).map(|other| (0, other.index, None)),
+            methods => methods.iter().enumerate().find_map(|(at, method)| {
+                let other = alike.clone().find(|other| other.methods.contains(method))?;
+                Some((at, other.index, Some(method.clone())))
+            }),
+        };
+        let added = match taken {
+            None => Ok(()),
+            Some((0, other, method)) => return Err(MatchError::Duplicate { other, method }),
+            Some((at, other, method)) => {
+                route.methods.truncate(at);
+                Err(MatchError::Duplicate { other, method })
+            }
+        };
         // most conditions first, declaration order within
-        let place = routes.partition_point(|other| {
+        let place = positions.partition_point(|other| {
             self.routes.get(*other).is_some_and(|other| other.conditions.len() >= route.conditions.len())
         });
-        routes.insert(place, position);
+        positions.insert(place, self.routes.len());
         self.routes.push(route);
+        added
     }
 
     /// The tables in which a host may have routes, the most specific first.
@@ -218,10 +225,6 @@ enum Fit {
 }
 
 impl Route {
-    fn new(methods: Vec<Method>, conditions: Vec<Condition>, index: usize) -> Self {
-        Self { index, methods, conditions, names: Box::default() }
-    }
-
     fn fit(&self, method: &Method) -> Option<Fit> {
         if self.methods.is_empty() {
             Some(Fit::Any)

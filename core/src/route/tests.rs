@@ -291,6 +291,10 @@ fn every_error_is_reported() {
         assert!(seen.starts_with(expected), "{seen}");
     }
     assert!(Router::build(&[parse("GET,GET /a h=1 h=1")]).is_ok());
+    // of a route that is refused, the methods before the one it is refused for are taken
+    let errors = Router::build(&["GET /a", "PUT,GET,POST /a", "PUT /a", "POST /a"].map(parse)).unwrap_err();
+    let duplicate = |other, method| MatchError::Duplicate { other, method: Some(method) };
+    assert_eq!(errors, [(1, duplicate(0, Method::GET)), (2, duplicate(1, Method::PUT))]);
 
     let mut conditions = parse("/a");
     conditions.headers = vec![

@@ -49,7 +49,7 @@ pub(super) fn public_beside_authenticated(outline: &Outline, findings: &mut Find
         let host = Host::of(route);
         let neighbour = guarded.get(&segment).and_then(|all| all.iter().find(|other| host.meets(Host::of(other))));
         if let Some(neighbour) = neighbour {
-            let own = route.own.iter().any(|policy| policy == "auth");
+            let own = route.own.contains(&"auth");
             let at = if own { route.policy_at("auth") } else { route.at.child_key("match").child_key("path") };
             let (name, other) = (&route.wire.name, &neighbour.wire.name);
             findings

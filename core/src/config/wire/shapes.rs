@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
@@ -55,12 +56,21 @@ struct BodyLimitMap {
 }
 
 /// A policy's configuration, or `off`.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Setting<T> {
     /// Not on this route, whatever the defaults say.
     Off,
-    /// The policy.
-    On(T),
+    /// The policy. Routes share what they take over from the defaults.
+    On(Arc<T>),
+}
+
+impl<T> Clone for Setting<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Off => Self::Off,
+            Self::On(policy) => Self::On(Arc::clone(policy)),
+        }
+    }
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Setting<T> {
@@ -82,11 +92,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Setting<T> {
                 if text == "off" {
                     return Ok(Setting::Off);
                 }
-                T::deserialize(serde::de::value::StrDeserializer::new(text)).map(Setting::On)
+                T::deserialize(serde::de::value::StrDeserializer::new(text)).map(|policy| Setting::On(Arc::new(policy)))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Setting<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Setting::On)
+                T::deserialize(MapAccessDeserializer::new(map)).map(|policy| Setting::On(Arc::new(policy)))
             }
         }
 

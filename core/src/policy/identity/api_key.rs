@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue};
 use super::consumers::{Consumers, KEYS};
 use super::records::Records;
 use super::{Aside, Proof, freshness, refused};
-use crate::config::{Code, Compiler, Pointer, wire};
+use crate::config::{At, Code, Compiler, wire};
 use crate::decision::Reason;
 use crate::digest;
 use crate::platform::{Platform, Timestamp};
@@ -32,7 +32,7 @@ impl ApiKey {
     pub(super) fn compile(
         identity: &Arc<str>,
         wire: &wire::ApiKey,
-        at: &Pointer,
+        at: &At<'_>,
         compiler: &mut Compiler<'_>,
     ) -> Option<Self> {
         let header = wire.header.as_deref().unwrap_or("X-API-Key");

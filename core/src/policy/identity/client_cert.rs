@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::consumers::{CERTIFICATES, Consumers};
 use super::{Proof, refused};
-use crate::config::{Code, Compiler, Pointer, wire};
+use crate::config::{At, Code, Compiler, wire};
 use crate::context::Principal;
 use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
@@ -23,7 +23,7 @@ impl ClientCert {
     pub(super) fn compile(
         identity: &Arc<str>,
         wire: &wire::ClientCert,
-        at: &Pointer,
+        at: &At<'_>,
         compiler: &mut Compiler<'_>,
     ) -> Option<Self> {
         match (&wire.certs, wire.any) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
-use crate::config::{Code, Compiler, Pointer, wire::OneOrMany};
+use crate::config::{At, Code, Compiler, wire::OneOrMany};
 use crate::context::Principal;
 use crate::digest;
 
@@ -38,7 +38,7 @@ impl Consumers {
         identity: &Arc<str>,
         consumers: impl IntoIterator<Item = (&'w String, &'w OneOrMany, &'w [String])>,
         hashed: &Hashed,
-        at: &Pointer,
+        at: &At<'_>,
         compiler: &mut Compiler<'_>,
     ) -> Self {
         let Hashed { thing, help, duplicate } = hashed;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{Compiler, Pointer, units};
+use crate::config::{At, Compiler, units};
 
 /// Without a look for something newer, nothing is used for longer.
 const LONGEST_FRESH: &str = "1d";
@@ -12,7 +12,7 @@ const LONGEST_FRESH: &str = "1d";
 pub(super) fn compile(
     (fresh, stale): (Option<&str>, Option<&str>),
     (usual_fresh, usual_stale, longest_stale): (&str, &str, &str),
-    at: &Pointer,
+    at: &At<'_>,
     compiler: &mut Compiler<'_>,
 ) -> Option<(Duration, Duration)> {
     let one = Duration::from_secs(1);
@@ -32,7 +32,7 @@ fn bounded(
     text: &str,
     (least, shortest): (&str, Duration),
     longest: &str,
-    at: &Pointer,
+    at: &At<'_>,
     compiler: &mut Compiler<'_>,
 ) -> Option<Duration> {
     let duration = compiler.check(at, units::duration(text))?;

@@ -7,7 +7,7 @@ use http::HeaderValue;
 use super::key_source::{Chore, KeySource};
 use super::keys::{Keys, secret};
 use super::{Aside, Proof, refused};
-use crate::config::{Code, Compiler, Pointer, units, wire};
+use crate::config::{At, Code, Compiler, units, wire};
 use crate::context::Principal;
 use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
@@ -32,7 +32,7 @@ const REMEMBERED_BYTES: usize = 8 << 20;
 const REMEMBERED_SECONDS: u64 = 3_600;
 
 impl Jwt {
-    pub(super) fn compile(wire: &wire::Jwt, at: &Pointer, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(super) fn compile(wire: &wire::Jwt, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
         let algorithms_at = at.child_key("algorithms");
         let mut algorithms = Vec::new();
         for (index, name) in wire.algorithms.iter().enumerate() {

@@ -5,7 +5,7 @@ use http::Uri;
 use super::fetch::Place;
 use super::freshness;
 use super::key_source::KeySource;
-use crate::config::{Code, Compiler, Pointer, wire};
+use crate::config::{At, Code, Compiler, wire};
 use crate::decision::{Policy, Reason};
 use crate::digest;
 use crate::error::Refusal;
@@ -39,7 +39,7 @@ impl Keys {
     }
 
     /// Those of an issuer.
-    pub(super) fn public(jwks: &wire::Jwks, at: &Pointer, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(super) fn public(jwks: &wire::Jwks, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
         match jwks {
             wire::Jwks::Set(set) => key_set(set, at, compiler).map(Keys::Static),
             wire::Jwks::At(place) => source(place, at, compiler).map(Keys::Outside),
@@ -47,7 +47,7 @@ impl Keys {
     }
 }
 
-fn key_set(set: &serde_json::Value, at: &Pointer, compiler: &mut Compiler<'_>) -> Option<KeySet> {
+fn key_set(set: &serde_json::Value, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<KeySet> {
     match KeySet::parse(set) {
         Ok((keys, warnings)) => {
             for warning in warnings {
@@ -66,7 +66,7 @@ fn key_set(set: &serde_json::Value, at: &Pointer, compiler: &mut Compiler<'_>) -
     }
 }
 
-fn source(wire: &wire::JwksPlace, at: &Pointer, compiler: &mut Compiler<'_>) -> Option<KeySource> {
+fn source(wire: &wire::JwksPlace, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<KeySource> {
     for key in &wire.unknown {
         compiler.unknown_key(key, &wire::JwksPlace::KEYS, at);
     }

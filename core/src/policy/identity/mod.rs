@@ -24,7 +24,7 @@ use self::api_key::ApiKey;
 use self::client_cert::ClientCert;
 use self::jwt::Jwt;
 use self::key_source::Chore;
-use crate::config::{Compiler, Pointer, wire};
+use crate::config::{At, Compiler, wire};
 use crate::context::{Context, Principal};
 use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
@@ -88,12 +88,7 @@ impl Errand {
 }
 
 impl Identity {
-    pub(crate) fn compile(
-        name: &str,
-        wire: &wire::Identity,
-        at: &Pointer,
-        compiler: &mut Compiler<'_>,
-    ) -> Option<Self> {
+    pub(crate) fn compile(name: &str, wire: &wire::Identity, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
         let name: Arc<str> = name.into();
         let kind = match wire {
             wire::Identity::Jwt(jwt) => Kind::Jwt(Arc::new(Jwt::compile(jwt, &at.child_key("jwt"), compiler)?)),

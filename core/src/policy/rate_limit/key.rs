@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use http::HeaderName;
 
-use crate::config::{Code, Compiler, Pointer, wire};
+use crate::config::{At, Code, Compiler, wire};
 use crate::context::{Context, Mode};
 use crate::policy::RouteScope;
 
@@ -35,7 +35,7 @@ impl Key {
     pub(super) fn compile(
         wire: &wire::RateLimit,
         mode: Mode,
-        at: &Pointer,
+        at: &At<'_>,
         scope: &RouteScope<'_>,
         compiler: &mut Compiler<'_>,
     ) -> Option<Self> {

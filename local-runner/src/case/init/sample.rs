@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use http::{Method, Request};
-use portico_core::config::wire::{Ip, Match, Route, Setting};
+use portico_core::config::wire::{Match, Route, Setting};
 use portico_core::decision::{Outcome, Policy};
 use portico_core::route::encode_query;
 use portico_core::sim::{Sim, SimStream, block_on};
@@ -103,7 +103,7 @@ fn methods(matches: &Match) -> Vec<String> {
 
 fn peers(route: &Route) -> Vec<IpAddr> {
     let allowed = match &route.policies.ip {
-        Some(Setting::On(Ip { allow, .. })) => allow.as_slice(),
+        Some(Setting::On(ip)) => ip.allow.as_slice(),
         _ => &[],
     };
     [CLIENT].into_iter().chain(allowed.iter().filter_map(|network| first_of(network))).collect()
