@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::child::HANGS;
 
 /// The lines of an access log as they come.
+#[derive(Debug)]
 pub(crate) struct AccessLog(pub(crate) Receiver<String>);
 
 /// What the access log tells of a request: its route, and what was decided.

@@ -11,6 +11,7 @@ use std::time::Duration;
 pub(crate) const HANGS: Duration = Duration::from_secs(60);
 
 /// A process. It ends when this is dropped.
+#[derive(Debug)]
 pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
@@ -50,6 +51,7 @@ pub(crate) fn portico() -> Result<PathBuf, String> {
 }
 
 /// A directory of its own. It is removed when it is dropped.
+#[derive(Debug)]
 pub(crate) struct Directory(PathBuf);
 
 impl Directory {

@@ -12,15 +12,13 @@ mod joined;
 mod workerd;
 mod wrangler;
 
-use std::net::{SocketAddr, TcpStream};
-
 use self::joined::Joined;
 use self::workerd::Workerd;
-use crate::child::HANGS;
 use crate::origins::Origins;
+use crate::{bundle, client};
 use portico::case::http1;
 use portico::case::subject::{Answer, Refusal, Session, Subject};
-use portico::case::{Case, Need, Payload, Peer, Send};
+use portico::case::{Case, Need, Peer, Send};
 
 /// The Worker.
 #[derive(Debug)]
@@ -56,7 +54,7 @@ impl Subject for Cloudflare {
 
     fn refuse(&self, case: &Case) -> Result<Refusal, String> {
         // a Worker gets a bundle, and what is wrong makes none
-        workerd::refuse(&case.config)
+        bundle::refuse("cloudflare", &case.config)
     }
 }
 
@@ -65,7 +63,7 @@ impl Session for Running {
         drop(self.origins.received());
         let passed = edge::pass(send, &self.peer);
         let (status, message) =
-            exchange(self.workerd.clients, &passed).map_err(|error| format!("no response: {error}"))?;
+            client::exchange(self.workerd.clients, &passed).map_err(|error| format!("no response: {error}"))?;
         let id = message.values("x-request-id").next().map(str::to_owned);
         let (route, decisions) = match id {
             Some(id) => self.workerd.access.told(&id).map_err(|error| format!("{error}{}", self.workerd.said()))?,
@@ -79,25 +77,6 @@ impl Session for Running {
     }
 
     fn set_value(&mut self, key: &str, value: Option<&str>) -> Result<(), String> {
-        let host = ("Host".to_owned(), "values".to_owned());
-        let (method, body) = match value {
-            Some(value) => ("PUT", Payload::Sized(value.as_bytes().to_vec())),
-            None => ("DELETE", Payload::None),
-        };
-        let length = ("Content-Length".to_owned(), body.bytes().len().to_string());
-        let send = Send { method: method.to_owned(), target: format!("/{key}"), headers: vec![host, length], body };
-        match exchange(self.workerd.values, &send) {
-            Ok((200, _)) => Ok(()),
-            Ok((status, _)) => Err(format!("{key}: the key-value store answers {status}")),
-            Err(error) => Err(format!("{key}: {error}")),
-        }
+        client::put(self.workerd.values, "values", &format!("/{key}"), value)
     }
-}
-
-fn exchange(address: SocketAddr, send: &Send) -> std::io::Result<(u16, http1::Message)> {
-    let stream = TcpStream::connect(address)?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(HANGS))?;
-    stream.set_write_timeout(Some(HANGS))?;
-    http1::exchange(stream, send)
 }

@@ -9,8 +9,11 @@
 #![forbid(unsafe_code)]
 
 mod access_log;
+mod bundle;
 mod child;
+mod client;
 pub mod cloudflare;
 pub mod native;
 mod origins;
 pub mod skips;
+pub mod spin;

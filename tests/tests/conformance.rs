@@ -1,6 +1,6 @@
 //! Every case against every subject, each as a test of its own: `offline::cors/preflight/it needs no credentials`.
 //!
-//! `PORTICO_SUBJECT` chooses: `offline`, `native`, `cloudflare` or `all` (default). Filters work as usual:
+//! `PORTICO_SUBJECT` chooses: `offline`, `native`, `cloudflare`, `spin` or `all` (default). Filters work as usual:
 //! `cargo test -p portico-tests --test conformance -- cors/`. The run ends with a table: topic × subject.
 
 use std::path::Path;
@@ -16,6 +16,7 @@ use portico::case::{self, Case};
 use portico_tests::cloudflare::Cloudflare;
 use portico_tests::native::Native;
 use portico_tests::skips::{self, Settled, Skip, settle};
+use portico_tests::spin::Spin;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -23,9 +24,12 @@ fn main() -> ExitCode {
         Ok("offline") => vec![Arc::new(Offline)],
         Ok("native") => vec![Arc::new(Native::default())],
         Ok("cloudflare") => vec![Arc::new(Cloudflare)],
-        Ok("all") | Err(_) => vec![Arc::new(Offline), Arc::new(Native::default()), Arc::new(Cloudflare)],
+        Ok("spin") => vec![Arc::new(Spin)],
+        Ok("all") | Err(_) => {
+            vec![Arc::new(Offline), Arc::new(Native::default()), Arc::new(Cloudflare), Arc::new(Spin)]
+        }
         Ok(other) => {
-            eprintln!("PORTICO_SUBJECT={other}: expected offline, native, cloudflare or all");
+            eprintln!("PORTICO_SUBJECT={other}: expected offline, native, cloudflare, spin or all");
             return ExitCode::FAILURE;
         }
     };

@@ -25,7 +25,8 @@ impl Target {
         match self {
             Self::Native => (Guarantee::Exact, "a process counts in its own memory"),
             Self::Cloudflare => (Guarantee::Exact, "each key is counted by one Durable Object"),
-            Self::Spin | Self::Lambda => alone,
+            Self::Spin => (Guarantee::Exact, "each key is counted in atomic steps"),
+            Self::Lambda => alone,
         }
     }
 }
@@ -43,7 +44,7 @@ pub(super) fn kept_on(target: Target, outline: &Outline, findings: &mut Findings
         findings
             .error(at.child_key("guarantee"), format!("the limit asks for {asked} counts, and on {name} {why}"))
             .code(Code::LimitGuarantee)
-            .help("write `guarantee: approximate` if more than the limit may pass, or run it on native or cloudflare");
+            .help("write `guarantee: approximate` if more than the limit may pass, or run it on native, cloudflare or spin");
     }
 }
 

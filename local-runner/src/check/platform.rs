@@ -10,10 +10,13 @@ use super::{Target, on};
 
 /// Errors for what `target` does not have.
 pub(super) fn missing_on(target: Target, outline: &Outline, findings: &mut Findings) {
-    if target == Target::Cloudflare {
-        return hosts(outline, findings);
-    }
     let name = format!("{target:?}").to_lowercase();
+    if matches!(target, Target::Cloudflare | Target::Spin) {
+        hosts(&name, outline, findings);
+    }
+    if target == Target::Cloudflare {
+        return;
+    }
     bindings(&name, outline, findings);
     for route in &outline.routes {
         addresses(&name, route, findings);
@@ -21,8 +24,8 @@ pub(super) fn missing_on(target: Target, outline: &Outline, findings: &mut Findi
     }
 }
 
-/// `fetch()` of Workers takes `Host` from the URL; a binding gets the request as it is.
-fn hosts(outline: &Outline, findings: &mut Findings) {
+/// `fetch()` of Workers and `wasi:http` take `Host` from the URL; a binding gets the request as it is.
+fn hosts(platform: &str, outline: &Outline, findings: &mut Findings) {
     let network = |url: &str| {
         let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
         ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
@@ -32,9 +35,14 @@ fn hosts(outline: &Outline, findings: &mut Findings) {
         if upstream.targets.iter().any(|target| network(&target.url)) {
             let at = Pointer::root().child_key("upstreams").child_key(name).child_key("preserve_host");
             findings
-                .error(at, "cloudflare sends `Host` as it stands in the target's URL, never the client's")
+                .error(at, format!("{platform} sends `Host` as it stands in the target's URL, never the client's"))
                 .code(Code::HostNotPreserved)
-                .help("leave it out and let the upstream read X-Forwarded-Host, or bind the service: binding://NAME");
+                .help(match platform {
+                    "cloudflare" => {
+                        "let the upstream read X-Forwarded-Host instead, or bind the service: binding://NAME"
+                    }
+                    _ => "let the upstream read X-Forwarded-Host instead",
+                });
         }
     }
 }

@@ -220,23 +220,21 @@ fn guarantees_are_asked_of_the_target() {
             "routes: [{{ name: a, match: {{ path: /a }}, respond: {{}}, policies: {{ rate_limit: {{ limit: 1, per: 1m{keys} }} }} }}]\n"
         )
     };
-    for target in [Target::Spin, Target::Lambda] {
-        for asked in ["", ", guarantee: exact", ", guarantee: bounded", ", mode: observe"] {
-            let told = found_on(Some(target), &limit(asked));
-            assert_eq!(told, ["limit_guarantee at routes[0].policies.rate_limit.guarantee"], "{target:?} {asked}");
-        }
-        for asked in [", guarantee: approximate", ", mode: off"] {
-            assert_eq!(found_on(Some(target), &limit(asked)), [""; 0], "{target:?} {asked}");
-        }
+    for asked in ["", ", guarantee: exact", ", guarantee: bounded", ", mode: observe"] {
+        let told = found_on(Some(Target::Lambda), &limit(asked));
+        assert_eq!(told, ["limit_guarantee at routes[0].policies.rate_limit.guarantee"], "{asked}");
     }
-    for target in [Some(Target::Native), Some(Target::Cloudflare), None] {
+    for asked in [", guarantee: approximate", ", mode: off"] {
+        assert_eq!(found_on(Some(Target::Lambda), &limit(asked)), [""; 0], "{asked}");
+    }
+    for target in [Some(Target::Native), Some(Target::Cloudflare), Some(Target::Spin), None] {
         for asked in ["", ", guarantee: bounded"] {
             assert_eq!(found_on(target, &limit(asked)), [""; 0], "{target:?} {asked}");
         }
     }
     let inherited = "defaults: { rate_limit: { limit: 1, per: 1m } }\n\
                      routes: [{ name: a, match: { path: /a }, respond: {} }, { name: b, match: { path: /b }, respond: {} }]\n";
-    assert_eq!(found_on(Some(Target::Spin), inherited), ["limit_guarantee at defaults.rate_limit.guarantee"]);
+    assert_eq!(found_on(Some(Target::Lambda), inherited), ["limit_guarantee at defaults.rate_limit.guarantee"]);
 }
 
 #[test]
@@ -263,7 +261,7 @@ fn a_lease_asks_for_bounded_counts_and_its_bound_is_told() {
         assert_eq!(told(silent), "", "{silent}");
     }
     assert_eq!(
-        found_on(Some(Target::Spin), &limit(", lease: 20")),
+        found_on(Some(Target::Lambda), &limit(", lease: 20")),
         [
             "limit_bound at routes[0].policies.rate_limit.lease",
             "limit_guarantee at routes[0].policies.rate_limit.guarantee",
@@ -279,7 +277,7 @@ fn the_examples_of_the_documentation_are_what_they_are_said_to_be() {
         let entry = portico::config::entry(*code);
         let blocks: Vec<_> = entry.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
         let target = match code {
-            Code::LimitGuarantee => Some(Target::Spin),
+            Code::LimitGuarantee => Some(Target::Lambda),
             Code::HostNotPreserved => Some(Target::Cloudflare),
             _ => None,
         };
@@ -331,7 +329,7 @@ routes:
 }
 
 #[test]
-fn cloudflare_sends_the_clients_host_to_bindings_only() {
+fn the_clients_host_goes_to_bindings_only_where_the_url_names_it() {
     let upstream = |keys: &str| {
         let route =
             "routes: [{ name: a, match: { path: /a }, upstream: a, policies: { rate_limit: { limit: 1, per: 1m } } }]";
@@ -341,6 +339,7 @@ fn cloudflare_sends_the_clients_host_to_bindings_only() {
     for targets in ["{ url: 'https://a' }", "{ url: 'HTTP://a/b' }", "{ url: 'binding://A' }, { url: 'http://a' }"] {
         let on = |target| found_on(target, &preserved(targets));
         assert_eq!(on(Some(Target::Cloudflare)), ["host_not_preserved at upstreams.a.preserve_host"], "{targets}");
+        assert!(on(Some(Target::Spin)).join("").contains("host_not_preserved"), "{targets}");
         assert!(!on(Some(Target::Native)).join("").contains("host_not_preserved"), "{targets}");
         assert_eq!(on(None), [""; 0], "{targets}");
     }

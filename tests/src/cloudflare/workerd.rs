@@ -6,12 +6,12 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
 use portico::case::Case;
-use portico::case::subject::Refusal;
 use serde_json::Value;
 
 use super::capnp::{CLIENTS, Setup, VALUES};
 use super::wrangler::Wrangler;
 use crate::access_log::AccessLog;
+use crate::bundle;
 use crate::child::{self, Directory, HANGS, lines};
 use crate::origins::Origins;
 
@@ -36,7 +36,7 @@ impl Workerd {
         let wrangler = Wrangler::read(&checkout)?;
         let (binary, worker) = (binary(&checkout)?, built(&checkout)?);
         let directory = Directory::new().map_err(trouble)?;
-        if let Err(said) = build(&directory, &origins.config)? {
+        if let Err(said) = bundle::build(&directory, "bundle.json", "cloudflare", &origins.config)? {
             return Err(format!("`portico build` refused the configuration:\n{said}"));
         }
         let objects = directory.path("objects");
@@ -89,31 +89,6 @@ fn listening(name: &str, output: &Receiver<String>, messages: &Receiver<String>)
             return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
         }
     }
-}
-
-/// What `portico build` says to a configuration that should be refused.
-pub(super) fn refuse(config: &Value) -> Result<Refusal, String> {
-    let directory = Directory::new().map_err(|error| format!("no folder could be made: {error}"))?;
-    Ok(match build(&directory, config)? {
-        Ok(()) => Refusal::Taken,
-        Err(said) => Refusal::Text(said),
-    })
-}
-
-/// Makes `bundle.json` in a folder; the inner error is what `portico build` said when it refused.
-fn build(directory: &Directory, config: &Value) -> Result<Result<(), String>, String> {
-    let trouble = |error: std::io::Error| format!("portico could not be started: {error}");
-    let file = directory.write("gateway.json", &config.to_string()).map_err(trouble)?;
-    let mut command = Command::new(child::portico()?);
-    command
-        .args(["build", "--target", "cloudflare", "--config"])
-        .arg(file)
-        .arg("--out")
-        .arg(directory.path("bundle.json"))
-        .env_clear();
-    let output = command.output().map_err(trouble)?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    Ok(if output.status.success() { Ok(()) } else { Err(said) })
 }
 
 /// workerd itself. What npm links to it may be a script that starts it.

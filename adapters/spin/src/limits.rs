@@ -1,0 +1,85 @@
+//! Rate limits: counted in Redis, or in the key-value store.
+//!
+//! | `portico_limits` | where | keeps |
+//! |---|---|---|
+//! | empty | the store `default`, by compare-and-swap (`limits/keyvalue.rs`) | exact with Spin's own SQLite store |
+//! | `redis://…`, `rediss://…` | that Redis, by a script in one round trip (`limits/redis.rs`) | exact, for any number of nodes |
+
+mod keyvalue;
+mod redis;
+mod wasi;
+
+use portico_core::digest::sha256_hex;
+use portico_core::limit::{Quota, Verdict};
+use portico_core::{StoreError, Timestamp};
+
+use self::redis::Redis;
+use self::wasi::Wasi;
+
+/// Where limits are counted.
+#[derive(Debug)]
+pub(crate) enum Limits {
+    /// In the key-value store.
+    KeyValue(Wasi),
+    /// In Redis.
+    Redis(Redis),
+    /// Nowhere: what the variable says is neither. Every limit is then as if its store could not be reached.
+    Nowhere,
+}
+
+impl Limits {
+    /// What the variable says.
+    pub(crate) fn new(text: &str) -> Self {
+        let text = text.trim();
+        if text.is_empty() {
+            Self::KeyValue(Wasi::default())
+        } else if text.starts_with("redis://") || text.starts_with("rediss://") {
+            Self::Redis(Redis::new(text))
+        } else {
+            eprintln!(
+                "portico_limits is neither empty nor an address such as redis://localhost:6379: no limit is counted"
+            );
+            Self::Nowhere
+        }
+    }
+
+    /// Takes `cost` from the limit of `key`.
+    pub(crate) async fn take(
+        &self,
+        key: &str,
+        quota: &Quota,
+        cost: u32,
+        now: impl Fn() -> Timestamp,
+    ) -> Result<Verdict, StoreError> {
+        // keys name clients, and are as long as clients like
+        let key = sha256_hex(key.as_bytes());
+        match self {
+            Self::KeyValue(store) => {
+                store.counted();
+                keyvalue::take(store, &key, quota, cost, now)
+            }
+            Self::Redis(redis) => redis.take(&key, quota, cost).await,
+            Self::Nowhere => Err(StoreError),
+        }
+    }
+
+    /// Deletes what is of no use any more, where the store does not forget by itself: once an hour, by one instance.
+    pub(crate) async fn clean_up(&self, now: Timestamp) {
+        if let Self::KeyValue(store) = self {
+            store.clean_up(now).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_says_where() {
+        assert!(matches!(Limits::new(" "), Limits::KeyValue(_)));
+        assert!(matches!(Limits::new("redis://localhost:6379/1"), Limits::Redis(_)));
+        assert!(matches!(Limits::new("rediss://:secret@redis.internal"), Limits::Redis(_)));
+        assert!(matches!(Limits::new("memory"), Limits::Nowhere));
+    }
+}

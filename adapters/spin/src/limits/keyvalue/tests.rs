@@ -1,0 +1,161 @@
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::*;
+
+/// When a span begins.
+const START: Timestamp = Timestamp::from_secs(1_700_000_000 / 3_600 * 3_600);
+
+type Happening = Box<dyn FnOnce(&Sqlite)>;
+
+/// Behaves as Spin's SQLite store does: where nothing was when it was read, a swap does not compare. Between any two of its steps
+/// something else may happen.
+#[derive(Default)]
+struct Sqlite {
+    values: RefCell<BTreeMap<String, i64>>,
+    steps: Cell<u32>,
+    between: RefCell<Option<(u32, Happening)>>,
+}
+
+impl Sqlite {
+    fn step(&self) {
+        let step = self.steps.get();
+        self.steps.set(step + 1);
+        let due = self.between.borrow_mut().take_if(|(at, _)| *at == step);
+        if let Some((_, act)) = due {
+            act(self);
+        }
+    }
+
+    /// Lets this happen before the step with that number, counted from now.
+    fn before(&self, step: u32, act: impl FnOnce(&Self) + 'static) {
+        self.steps.set(0);
+        *self.between.borrow_mut() = Some((step, Box::new(act)));
+    }
+}
+
+impl Store for Sqlite {
+    type Read = (String, Option<i64>);
+
+    fn create(&self, key: &str) -> Result<(), StoreError> {
+        self.step();
+        self.values.borrow_mut().entry(key.to_owned()).or_insert(0);
+        Ok(())
+    }
+
+    fn read(&self, key: &str) -> Result<((String, Option<i64>), Option<i64>), StoreError> {
+        self.step();
+        let value = self.values.borrow().get(key).copied();
+        Ok(((key.to_owned(), value), value))
+    }
+
+    fn swap(&self, (key, was): (String, Option<i64>), value: i64) -> Result<Swapped, StoreError> {
+        self.step();
+        let mut values = self.values.borrow_mut();
+        if was.is_some() && values.get(&key).copied() != was {
+            return Ok(Swapped::Late);
+        }
+        values.insert(key, value);
+        Ok(Swapped::Done)
+    }
+}
+
+fn quota(limit: u32, seconds: u64) -> Quota {
+    Quota::new(limit, Duration::from_secs(seconds), limit).unwrap()
+}
+
+fn take_at(store: &Sqlite, quota: &Quota, now: Timestamp) -> bool {
+    take(store, "key", quota, 1, || now).unwrap().allowed
+}
+
+#[test]
+fn a_limit_passes_exactly() {
+    let (store, quota) = (Sqlite::default(), quota(5, 60));
+    assert_eq!((0..20).filter(|_| take_at(&store, &quota, START)).count(), 5);
+    assert!(take_at(&store, &quota, START + Duration::from_secs(12)));
+}
+
+/// Two want the last unit, and one comes in between any two steps of the other. Exactly one gets it.
+#[test]
+fn whatever_comes_in_between_two_never_share_a_unit() {
+    let quota = |units| quota(units, 3_600);
+    let (last_moment, first_moment) = (Timestamp::from_micros(START.as_micros() - 1_000_000), START);
+    // the first ones of all, in the midst of a span, at its end, and as soon as another one begins
+    let times = [last_moment, first_moment];
+    for (before, first, second) in
+        (0..3).flat_map(|before| times.map(|first| times.map(|second| (before, first, second)))).flatten()
+    {
+        for step in 0.. {
+            let (store, quota) = (Sqlite::default(), quota(before + 1));
+            for _ in 0..before {
+                assert!(take_at(&store, &quota, last_moment));
+            }
+            let passed = Rc::new(Cell::new(0));
+            let others = Rc::clone(&passed);
+            store.before(step, move |store| others.set(usize::from(take_at(store, &quota, second))));
+            let own = usize::from(take_at(&store, &quota, first));
+            if store.between.borrow().is_some() {
+                // there are no more steps
+                break;
+            }
+            assert_eq!(own + passed.get(), 1, "{before} before, {first:?}, {second:?}, before step {step}");
+            assert!(!take_at(&store, &quota, first_moment) && !take_at(&store, &quota, last_moment));
+        }
+    }
+}
+
+#[test]
+fn a_new_span_takes_the_time_along() {
+    let (store, quota) = (Sqlite::default(), quota(2, 3_600));
+    let late = START + Duration::from_secs(3_599);
+    assert!(take_at(&store, &quota, late) && take_at(&store, &quota, late));
+    let next = START + Duration::from_secs(3_600);
+    assert!(!take_at(&store, &quota, next), "the bucket is as empty as a second before");
+    assert!(!take_at(&store, &quota, late), "who is late takes from the new span");
+    assert!(take_at(&store, &quota, late + Duration::from_secs(1_800)));
+}
+
+#[test]
+fn spans_are_as_long_as_the_window() {
+    assert_eq!(hours(&quota(1, 1)), 1);
+    assert_eq!(hours(&quota(1, 3_600)), 1);
+    assert_eq!(hours(&quota(1, 3_601)), 2);
+    assert_eq!(hours(&quota(1, 86_400)), 32);
+}
+
+#[test]
+fn what_is_over_can_be_told_by_its_name() {
+    let span = START.as_micros() / HOUR;
+    let over = |name: &str| is_over(name, START);
+    assert!(over(&name(1, span - 3, "key")));
+    assert!(!over(&name(1, span - 2, "key")) && !over(&name(1, span, "key")));
+    assert!(!over(&name(32, span / 32 - 2, "key")));
+    for other in ["limits/cleaned", "keys/1/2/3", "limits/1/x/key", "limits/1/1", "limits/18446744073709551615/9/key"] {
+        assert!(!over(other), "{other}");
+    }
+}
+
+#[test]
+fn one_who_is_always_overtaken_gives_up() {
+    struct Overtaken;
+
+    impl Store for Overtaken {
+        type Read = ();
+
+        fn create(&self, _: &str) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        fn read(&self, _: &str) -> Result<((), Option<i64>), StoreError> {
+            Ok(((), Some(1)))
+        }
+
+        fn swap(&self, (): (), _: i64) -> Result<Swapped, StoreError> {
+            Ok(Swapped::Late)
+        }
+    }
+
+    assert!(take(&Overtaken, "key", &quota(1, 60), 1, || START).is_err());
+}

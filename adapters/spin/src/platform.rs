@@ -1,0 +1,90 @@
+//! Core's seam on Spin.
+
+use std::io::Write as _;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use portico_core::limit::{Quota, Verdict};
+use portico_core::{After, Body, CollectError, FetchError, Platform, StoreError, Timestamp};
+use spin_sdk::wasip3::clocks::{monotonic_clock, system_clock};
+
+use crate::instance::{self, Variables};
+use crate::stream::Stream;
+use crate::{upstream, values};
+
+/// One request's view of the runtime.
+#[derive(Debug)]
+pub(crate) struct Spin {
+    pub(crate) variables: Rc<Variables>,
+}
+
+impl Spin {
+    /// What follows a response: its line in the access log, and what nobody waits for.
+    pub(crate) async fn after(self, after: After) {
+        if self.variables.access_log {
+            let mut line = after.record.to_json(self.now());
+            line.push('\n');
+            // there is nobody to tell
+            drop(std::io::stdout().write_all(line.as_bytes()));
+        }
+        after.follow_up.run(&self).await;
+        self.variables.limits.clean_up(self.now()).await;
+    }
+}
+
+impl Platform for Spin {
+    type Stream = Stream;
+
+    async fn fetch(
+        &self,
+        request: Request<Body<Stream>>,
+        timeout: Duration,
+    ) -> Result<Response<Body<Stream>>, FetchError> {
+        upstream::fetch(request, timeout).await
+    }
+
+    async fn collect(&self, stream: Stream, limit: u64) -> Result<Bytes, CollectError> {
+        stream.collect(limit).await
+    }
+
+    fn bounded(&self, stream: Stream, limit: u64) -> Stream {
+        stream.bounded(limit)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        monotonic_clock::wait_for(nanos(duration)).await;
+    }
+
+    fn now(&self) -> Timestamp {
+        let now = system_clock::now();
+        let seconds = u64::try_from(now.seconds).unwrap_or_default();
+        Timestamp::from_micros(seconds.saturating_mul(1_000_000).saturating_add(u64::from(now.nanoseconds / 1_000)))
+    }
+
+    fn random(&self) -> u128 {
+        instance::random()
+    }
+
+    async fn rate_limit(&self, key: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
+        self.variables.limits.take(key, quota, cost, || self.now()).await
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        values::read(key, self.now()).await
+    }
+
+    async fn write(&self, key: &str, value: Bytes, keep: Duration) -> Result<(), StoreError> {
+        values::write(key, &value, self.now() + keep).await
+    }
+
+    fn secret(&self, name: &str) -> Option<String> {
+        self.variables.secrets.get(name).cloned()
+    }
+}
+
+/// A duration as the host's clocks take it; the longest there is when it is longer.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

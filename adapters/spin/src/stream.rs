@@ -1,0 +1,109 @@
+//! Bodies of the host's, which are handed on and never read here, unless core wants to.
+
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use portico_core::{Body, CollectError};
+use spin_sdk::wasip3::http::types::{ErrorCode, Trailers};
+use spin_sdk::wasip3::wit_bindgen::{FutureReader, StreamReader, StreamResult};
+use spin_sdk::wasip3::{self, wit_future, wit_stream};
+
+use crate::upload::{self, Upload};
+
+/// What comes after a body: trailers or none, or why it broke off.
+pub(crate) type End = FutureReader<Result<Option<Trailers>, ErrorCode>>;
+
+/// As much is read at once.
+pub(crate) const PART: usize = 64 * 1024;
+
+/// A body.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) contents: StreamReader<u8>,
+    pub(crate) end: End,
+    /// Its length, where the message declares it.
+    pub(crate) length: Option<u64>,
+    /// It fails once more than this came through.
+    pub(crate) limit: Option<u64>,
+}
+
+impl Stream {
+    /// The body of a message of a declared length, which `consume` takes out of it.
+    pub(crate) fn new(
+        length: Option<u64>,
+        consume: impl FnOnce(FutureReader<Result<(), ErrorCode>>) -> (StreamReader<u8>, End),
+    ) -> Self {
+        let (_, taken) = wit_future::new(|| Ok(()));
+        let (contents, end) = consume(taken);
+        Self { contents, end, length, limit: None }
+    }
+
+    /// Whether it is known to have ended. Nobody waits for it. Not for one that is handed on as it is: the host would lose what it has
+    /// ready by then.
+    pub(crate) fn is_over(&mut self) -> bool {
+        let mut read = pin!(self.contents.read(Vec::new()));
+        let (result, _) = match read.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(read) => read,
+            Poll::Pending => read.cancel(),
+        };
+        result == StreamResult::Dropped
+    }
+
+    /// Reads all of it, at most `limit` bytes.
+    pub(crate) async fn collect(mut self, limit: u64) -> Result<Bytes, CollectError> {
+        let limit = self.limit.map_or(limit, |bound| bound.min(limit));
+        if self.length.is_some_and(|length| length > limit) {
+            return Err(CollectError::TooLarge);
+        }
+        // what is declared may never come; one byte more than that, for the end shows when a read finds nothing
+        let room =
+            self.length.and_then(|length| usize::try_from(length).ok()).map_or(PART, |length| PART.min(length + 1));
+        let mut collected = Vec::with_capacity(room);
+        loop {
+            if collected.len() == collected.capacity() {
+                collected.reserve_exact(PART.max(collected.len()));
+            }
+            let (result, read) = self.contents.read(collected).await;
+            collected = read;
+            if collected.len() as u64 > limit {
+                return Err(CollectError::TooLarge);
+            }
+            if result == StreamResult::Dropped {
+                break;
+            }
+        }
+        self.end.await.map_err(|_| CollectError::Broken)?;
+        Ok(collected.into())
+    }
+
+    /// The same, which fails once more than `limit` bytes came through.
+    pub(crate) fn bounded(mut self, limit: u64) -> Self {
+        // HTTP lets nobody send more than was declared, and what was declared has been checked
+        if self.length.is_none_or(|length| length > limit) {
+            self.limit = Some(limit);
+        }
+        self
+    }
+}
+
+/// A body as the host takes it. One of the host's own goes back as it came: the host knows it again, and nothing of it passes here.
+pub(crate) fn contents(body: Body<Stream>) -> (Option<StreamReader<u8>>, End) {
+    match body {
+        Body::Empty => (None, nothing()),
+        Body::Full(bytes) => {
+            let (mut writer, contents) = wit_stream::new();
+            // whoever takes no more knows why
+            wasip3::spawn(async move { drop(writer.write_all(bytes.into()).await) });
+            (Some(contents), nothing())
+        }
+        Body::Stream(Stream { contents, end, limit: None, .. }) => (Some(contents), end),
+        Body::Stream(stream) => upload::send(stream, Upload::default().into()),
+    }
+}
+
+/// No trailers.
+fn nothing() -> End {
+    let (_, end) = wit_future::new(|| Ok(None));
+    end
+}
