@@ -89,7 +89,7 @@ pub use error::Refusal;
 pub use gateway::{Action, Gateway, HEALTH_PATH, Route};
 pub use net::Net;
 pub use peer::{Certificate, Country, Peer};
-pub use platform::{CollectError, FetchError, MAX_KEY, MAX_VALUE, Platform, StoreError, Timestamp};
+pub use platform::{CollectError, FetchError, MAX_KEY, MAX_VALUE, Platform, StoreError, Timestamp, within};
 
 /// The version of Portico, as on the health route.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -94,7 +94,7 @@ pub const MAX_VALUE: usize = 1 << 20;
 pub(crate) const MAX_BUFFERED: u64 = 64 << 20;
 
 /// What `future` comes to, or `None` when `deadline` is over first.
-pub(crate) async fn within<T>(deadline: impl Future<Output = ()>, future: impl Future<Output = T>) -> Option<T> {
+pub async fn within<T>(deadline: impl Future<Output = ()>, future: impl Future<Output = T>) -> Option<T> {
     let (mut future, mut deadline) = (pin!(future), pin!(deadline));
     poll_fn(|task| match future.as_mut().poll(task) {
         Poll::Ready(output) => Poll::Ready(Some(output)),

@@ -65,28 +65,36 @@ pub(crate) async fn variables(gateway: &Gateway) -> Rc<Variables> {
     let mut complete = true;
     let mut secrets = BTreeMap::new();
     for name in gateway.secrets() {
-        if let Some(secret) = read(&name.to_ascii_lowercase(), &mut complete).await {
-            secrets.insert(name.to_owned(), secret);
+        match read(&name.to_ascii_lowercase()).await {
+            Ok(secret) => drop(secret.map(|secret| secrets.insert(name.to_owned(), secret))),
+            Err(Unread) => complete = false,
         }
     }
-    let access_log = read("portico_access_log", &mut complete).await.as_deref() != Some("off");
-    let limits = Limits::new(&read("portico_limits", &mut complete).await.unwrap_or_default());
+    let access_log = read("portico_access_log").await;
+    let limits = read("portico_limits").await;
+    complete &= access_log.is_ok() && limits.is_ok();
+    let access_log = access_log.ok().flatten().as_deref() != Some("off");
+    // when it cannot be read, no other store than the one that is meant may count from nothing
+    let limits = limits.map_or(Limits::Nowhere, |limits| Limits::new(&limits.unwrap_or_default()));
     let read = Rc::new(Variables { secrets, access_log, limits });
     if complete { VARIABLES.with(|variables| Rc::clone(variables.get_or_init(|| read))) } else { read }
 }
 
-async fn read(name: &str, complete: &mut bool) -> Option<String> {
+/// A variable whose provider failed.
+struct Unread;
+
+/// The value of a variable, if it has one.
+async fn read(name: &str) -> Result<Option<String>, Unread> {
     match variables::get(name).await {
-        Ok(value) => Some(value),
-        Err(Error::Undefined(_)) => None,
+        Ok(value) => Ok(Some(value)),
+        Err(Error::Undefined(_)) => Ok(None),
         Err(Error::InvalidName(why)) => {
             eprintln!("{name} can be no variable: {why}\nhelp: give the secret a name of letters, digits and single _");
-            None
+            Ok(None)
         }
         Err(error) => {
             eprintln!("the variable {name} could not be read: {error}");
-            *complete = false;
-            None
+            Err(Unread)
         }
     }
 }

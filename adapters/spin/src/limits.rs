@@ -9,12 +9,19 @@ mod keyvalue;
 mod redis;
 mod wasi;
 
+use std::time::Duration;
+
 use portico_core::digest::sha256_hex;
 use portico_core::limit::{Quota, Verdict};
-use portico_core::{StoreError, Timestamp};
+use portico_core::{StoreError, Timestamp, within};
+use spin_sdk::wasip3::clocks::monotonic_clock;
 
 use self::redis::Redis;
 use self::wasi::Wasi;
+use crate::platform::nanos;
+
+/// A Redis that has not answered after this long cannot be reached: Spin itself would wait for minutes.
+const REDIS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Where limits are counted.
 #[derive(Debug)]
@@ -23,7 +30,7 @@ pub(crate) enum Limits {
     KeyValue(Wasi),
     /// In Redis.
     Redis(Redis),
-    /// Nowhere: what the variable says is neither. Every limit is then as if its store could not be reached.
+    /// Nowhere: what the variable says is neither, or it could not be read. Every limit is then as if its store could not be reached.
     Nowhere,
 }
 
@@ -58,15 +65,23 @@ impl Limits {
                 store.counted();
                 keyvalue::take(store, &key, quota, cost, now)
             }
-            Self::Redis(redis) => redis.take(&key, quota, cost).await,
+            Self::Redis(redis) => {
+                let deadline = monotonic_clock::wait_for(nanos(REDIS_TIMEOUT));
+                let taken = within(deadline, redis.take(&key, quota, cost)).await;
+                taken.unwrap_or_else(|| {
+                    eprintln!("redis: no answer within {REDIS_TIMEOUT:?}");
+                    redis.disconnect();
+                    Err(StoreError)
+                })
+            }
             Self::Nowhere => Err(StoreError),
         }
     }
 
     /// Deletes what is of no use any more, where the store does not forget by itself: once an hour, by one instance.
-    pub(crate) async fn clean_up(&self, now: Timestamp) {
+    pub(crate) fn clean_up(&self, now: Timestamp) {
         if let Self::KeyValue(store) = self {
-            store.clean_up(now).await;
+            store.clean_up(now);
         }
     }
 }

@@ -30,7 +30,7 @@ impl Spin {
             drop(std::io::stdout().write_all(line.as_bytes()));
         }
         after.follow_up.run(&self).await;
-        self.variables.limits.clean_up(self.now()).await;
+        self.variables.limits.clean_up(self.now());
     }
 }
 

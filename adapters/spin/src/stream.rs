@@ -57,8 +57,10 @@ impl Stream {
             return Err(CollectError::TooLarge);
         }
         // what is declared may never come; one byte more than that, for the end shows when a read finds nothing
-        let room =
-            self.length.and_then(|length| usize::try_from(length).ok()).map_or(PART, |length| PART.min(length + 1));
+        let room = self
+            .length
+            .and_then(|length| usize::try_from(length).ok())
+            .map_or(PART, |length| PART.min(length.saturating_add(1)));
         let mut collected = Vec::with_capacity(room);
         loop {
             if collected.len() == collected.capacity() {
@@ -81,7 +83,7 @@ impl Stream {
     pub(crate) fn bounded(mut self, limit: u64) -> Self {
         // HTTP lets nobody send more than was declared, and what was declared has been checked
         if self.length.is_none_or(|length| length > limit) {
-            self.limit = Some(limit);
+            self.limit = Some(self.limit.map_or(limit, |bound| bound.min(limit)));
         }
         self
     }

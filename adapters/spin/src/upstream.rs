@@ -164,9 +164,13 @@ fn received(incoming: types::Response, method: &Method) -> Result<Response<Body<
 
 fn failed(error: &ErrorCode, parts: &request::Parts) -> FetchError {
     match error {
-        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => {
+        ErrorCode::HttpRequestDenied => {
             let uri = &parts.uri;
             eprintln!("{uri}: the host may not be reached; name it in allowed_outbound_hosts of spin.toml");
+            FetchError::Connect
+        }
+        ErrorCode::DestinationIpProhibited => {
+            eprintln!("{}: Spin's own configuration blocks the address", parts.uri);
             FetchError::Connect
         }
         ErrorCode::DnsTimeout

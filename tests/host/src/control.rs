@@ -1,6 +1,7 @@
 //! A second address, by which tests change the store and its faults, and read what came to pass.
 //!
-//! `PUT /values/KEY` and `DELETE /values/KEY` change a value of the store `default`, whatever the faults. `PUT /fault` takes
+//! `PUT /values/KEY` and `DELETE /values/KEY` change a value of the store `default`, whatever the faults; `GET /values` lists its
+//! keys, each on a line. `PUT /fault` takes
 //! one as on the command line. `GET /counts` is a JSON object: `requests`, `instances`, `trapped`, and `memory`, the most bytes
 //! that the linear memories of one instance took at once.
 
@@ -37,6 +38,7 @@ async fn handle(app: &App, request: Request<Incoming>) -> hyper::Result<Response
     let body = body.collect().await?.to_bytes();
     let done = match (&parts.method, parts.uri.path()) {
         (&Method::GET, "/counts") => Ok(counts(app)),
+        (&Method::GET, "/values") => app.stores.default().keys().await.map(|keys| keys.join("\n")).map_err(broken),
         (&Method::PUT, "/fault") => fault(app, &body),
         (method, path) => match path.strip_prefix("/values/") {
             Some(key) if !key.is_empty() => value(app, method, key, &body).await,
@@ -72,5 +74,9 @@ async fn value(app: &App, method: &Method, key: &str, body: &[u8]) -> Done {
         Method::DELETE => store.delete(key).await,
         _ => return Err((StatusCode::METHOD_NOT_ALLOWED, "help: values are PUT and DELETEd".to_owned())),
     };
-    changed.map(|()| String::new()).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:?}")))
+    changed.map(|()| String::new()).map_err(broken)
+}
+
+fn broken(error: impl std::fmt::Debug) -> (StatusCode, String) {
+    (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:?}"))
 }

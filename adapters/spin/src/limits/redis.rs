@@ -65,11 +65,16 @@ impl Redis {
         match answer {
             Ok(answer) => verdict(&answer, quota, cost),
             Err(error) => {
-                self.connection.replace(None);
+                self.disconnect();
                 failed(&error);
                 Err(StoreError)
             }
         }
+    }
+
+    /// Forgets the connection: the next request makes another one.
+    pub(super) fn disconnect(&self) {
+        self.connection.replace(None);
     }
 
     async fn ask_anew(&self, key: &str, quota: &Quota, cost: u32) -> Result<Vec<RedisResult>, Error> {

@@ -4,8 +4,9 @@
 //! the instance. With Spin's SQLite store, which is in the same process, each takes microseconds.
 //!
 //! Spin keeps at most 256 values for an instance that are to be swapped, and forgets none that was (`swap` in its
-//! `crates/factor-key-value/src/host.rs`). That is enough for the 128 requests of an instance: one swap for each that passes, and
-//! few that come too late, because only other instances can come in between.
+//! `crates/factor-key-value/src/host.rs`). An instance of 128 requests needs one for each that passes, one more for a key that
+//! comes into a new span, and one for each that comes too late because of another instance. Should they run out, the limits of
+//! that instance are without their store until its requests are used up.
 
 use std::cell::{Cell, OnceCell};
 
@@ -13,9 +14,8 @@ use portico_core::{StoreError, Timestamp};
 use spin_sdk::experimental::wasi::keyvalue::atomics::{self, Cas, CasError};
 use spin_sdk::experimental::wasi::keyvalue::batch;
 use spin_sdk::experimental::wasi::keyvalue::store::{self, Bucket, Error};
-use spin_sdk::key_value;
 
-use super::keyvalue::{HOUR, PREFIX, Store, Swapped, is_over};
+use super::keyvalue::{HOUR, Store, Swapped, is_over};
 use crate::values::LABEL;
 
 /// Says in which hour what is over was last deleted.
@@ -41,14 +41,14 @@ impl Wasi {
     }
 
     /// Deletes what is over, if nobody did so in this hour yet.
-    pub(super) async fn clean_up(&self, now: Timestamp) {
+    pub(super) fn clean_up(&self, now: Timestamp) {
         let hour = now.as_micros() / HOUR;
         if !self.counted.get() || self.looked.replace(hour) == hour {
             return;
         }
         if self.claim(hour) == Ok(Swapped::Done) {
             // what is left is left for the next hour
-            let _ = self.delete(now).await;
+            let _ = self.delete(now);
         }
     }
 
@@ -63,18 +63,20 @@ impl Wasi {
                 (read, last.ok_or(StoreError)?)
             }
         };
-        if last >= hour { Ok(Swapped::Late) } else { self.swap(read, hour) }
+        // a clock that was far ahead once must not put it off until then
+        let done = (hour..=hour.saturating_add(1)).contains(&last);
+        if done { Ok(Swapped::Late) } else { self.swap(read, hour) }
     }
 
-    async fn delete(&self, now: Timestamp) -> Result<(), StoreError> {
-        loop {
-            let over = list(now).await?;
-            let more = over.len() == BATCH;
-            batch::delete_many(self.bucket()?, &over).map_err(failed)?;
-            if !more {
-                return Ok(());
-            }
+    /// Deletes what is over. All keys come at once: as long as somebody reads Spin's stream of keys, its SQLite store does nothing
+    /// else, and whoever asks it for something in between waits for ever, the reader included.
+    fn delete(&self, now: Timestamp) -> Result<(), StoreError> {
+        let keys = self.bucket()?.list_keys(None).map_err(failed)?.keys;
+        let over: Vec<_> = keys.into_iter().filter(|key| is_over(key, now)).collect();
+        for some in over.chunks(BATCH) {
+            batch::delete_many(self.bucket()?, some).map_err(failed)?;
         }
+        Ok(())
     }
 
     fn bucket(&self) -> Result<&Bucket, StoreError> {
@@ -84,26 +86,6 @@ impl Wasi {
         }
         self.bucket.get().ok_or(StoreError)
     }
-}
-
-/// Keys that are over, no more than [`BATCH`]. The list must be done with before anything is deleted: Spin's SQLite store does
-/// nothing else as long as somebody reads a list, and would never come to the deletion.
-async fn list(now: Timestamp) -> Result<Vec<String>, StoreError> {
-    let store = key_value::Store::open(LABEL).await.map_err(|error| {
-        eprintln!("key-value store: {error}");
-        StoreError
-    })?;
-    let mut keys = store.get_keys().await;
-    let mut over = Vec::new();
-    while let Some(key) = keys.next().await {
-        if key.starts_with(PREFIX) && is_over(&key, now) {
-            over.push(key);
-            if over.len() == BATCH {
-                break;
-            }
-        }
-    }
-    Ok(over)
 }
 
 impl Store for Wasi {
