@@ -98,7 +98,7 @@ fn a_bundle_is_built_for_a_platform_that_can_run_it_only() {
     other("demo://echo\" }], timeout", "https://orders.example\" }], preserve_host: true, timeout");
     only("cloudflare", "gateway.yaml:4:85: error: cloudflare sends `Host` as it stands in the target's URL");
     folder.write("gateway.yaml", LIMITED);
-    only("spin", "the limit asks for exact counts");
+    only("lambda", "the limit asks for exact counts");
     assert!(!folder.0.join("refused.json").exists());
 
     let hasty =
