@@ -6,11 +6,10 @@
 // Needs scripts/build-cloudflare, cargo build --release (or PORTICO, the binary), and wrk and nginx (apt-get install wrk nginx-light).
 
 import { execFileSync, spawn } from "node:child_process";
-import { createPrivateKey, generateKeyPairSync, sign } from "node:crypto";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { port, signed } from "../support.mjs";
 
 const seconds = Number(process.argv[2] ?? 5);
 const rounds = 3;
@@ -25,15 +24,6 @@ process.on("exit", () => {
   for (const child of children) child.kill("SIGKILL");
   rmSync(folder, { recursive: true, force: true });
 });
-
-/** A port that is free. */
-async function port() {
-  const server = createServer();
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
-}
 
 /** A process on one core. */
 function start(core, command, ...args) {
@@ -52,14 +42,7 @@ async function answers(url, headers) {
   throw new Error(`${url} does not answer`);
 }
 
-const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-const jwk = { ...publicKey.export({ format: "jwk" }), kid: "k", alg: "ES256", use: "sig" };
-const now = Math.floor(Date.now() / 1000);
-const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
-const claims = { iss: "https://id.example/", aud: "shop", sub: "alice", iat: now, exp: now + 3600 };
-const input = `${encode({ alg: "ES256", kid: "k", typ: "JWT" })}.${encode(claims)}`;
-const key = createPrivateKey(privateKey.export({ format: "pem", type: "pkcs8" }));
-const token = `${input}.${sign("sha256", Buffer.from(input), { key, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
+const { jwk, claims, token } = signed();
 
 const originPort = await port();
 const origin = `http://127.0.0.1:${originPort}`;

@@ -6,25 +6,17 @@
 // Needs scripts/build-cloudflare and cargo build --release (or PORTICO, the binary).
 
 import { execFileSync, spawn } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { port } from "../support.mjs";
 
 const times = Number(process.argv[2] ?? 21);
 const root = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../..");
 const portico = process.env.PORTICO ?? join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "release/portico");
 const folder = mkdtempSync(join(tmpdir(), "portico-start-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-
-/** A port that is free. */
-async function port() {
-  const server = createServer();
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
-}
 
 function gateway(routes) {
   const route = (index) => ({ name: `r${index}`, match: { path: `/a${index}/{id}` }, upstream: "origin", policies: { security_headers: {} } });
@@ -39,7 +31,6 @@ function gateway(routes) {
   return { name: `Portico, ${routes} routes`, path: "/-/health", modules: [["worker.js", "esModule", "worker.js"], ["portico.wasm", "wasm", "portico.wasm"], ["bundle.json", "text", `${routes}.bundle`]] };
 }
 
-mkdirSync(folder, { recursive: true });
 for (const file of ["worker.js", "portico.wasm"]) copyFileSync(join(root, "build/cloudflare", file), join(folder, file));
 writeFileSync(join(folder, "hello.js"), `export default { fetch() { return new Response("hello"); } };`);
 const subjects = [{ name: "a worker that answers", path: "/", modules: [["hello.js", "esModule", "hello.js"]] }, ...[1, 10, 1_000, 10_000].map(gateway)];

@@ -7,12 +7,12 @@
 //   cargo build --release --manifest-path tests/host/Cargo.toml --package portico-host-guest --target wasm32-wasip2
 
 import { execFileSync, spawn } from "node:child_process";
-import { createPrivateKey, generateKeyPairSync, sign } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { signed } from "../support.mjs";
 
 const seconds = Number(process.argv[2] ?? 4);
 const rounds = 3;
@@ -67,14 +67,7 @@ function bundle(name, config) {
   return mount;
 }
 
-const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-const jwk = { ...publicKey.export({ format: "jwk" }), kid: "k", alg: "ES256", use: "sig" };
-const now = Math.floor(Date.now() / 1000);
-const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
-const claims = { iss: "https://id.example/", aud: "shop", sub: "alice", iat: now, exp: now + 3600 };
-const input = `${encode({ alg: "ES256", kid: "k", typ: "JWT" })}.${encode(claims)}`;
-const key = createPrivateKey(privateKey.export({ format: "pem", type: "pkcs8" }));
-const token = `${input}.${sign("sha256", Buffer.from(input), { key, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
+const { jwk, claims, token } = signed();
 
 const plain = { routes: [{ name: "all", match: { path: "/{*rest}" }, respond: { body: "hello" } }] };
 const policies = { auth: { any_of: ["users"] }, security_headers: {}, response: { headers: { set: { "X-User": "${claims.sub}" } } } };
@@ -91,7 +84,7 @@ const subjects = [
 
 /** Seconds of processor time that a process has had. */
 function used({ pid }) {
-  const fields = execFileSync("cat", [`/proc/${pid}/stat`], { encoding: "utf8" }).split(") ")[1].split(" ");
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 

@@ -1,0 +1,26 @@
+// What the benchmarks of the platforms share.
+
+import { createPrivateKey, generateKeyPairSync, sign } from "node:crypto";
+import { createServer } from "node:net";
+
+/** A port that is free. */
+export async function port() {
+  const server = createServer();
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address();
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+/** A new ES256 key as a JWK, and a token that it signed, good for an hour. */
+export function signed() {
+  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const jwk = { ...publicKey.export({ format: "jwk" }), kid: "k", alg: "ES256", use: "sig" };
+  const now = Math.floor(Date.now() / 1000);
+  const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const claims = { iss: "https://id.example/", aud: "shop", sub: "alice", iat: now, exp: now + 3600 };
+  const input = `${encode({ alg: "ES256", kid: "k", typ: "JWT" })}.${encode(claims)}`;
+  const key = createPrivateKey(privateKey.export({ format: "pem", type: "pkcs8" }));
+  const signature = sign("sha256", Buffer.from(input), { key, dsaEncoding: "ieee-p1363" });
+  return { jwk, claims, token: `${input}.${signature.toString("base64url")}` };
+}
