@@ -1,7 +1,8 @@
-//! What compiling a configuration costs: the time from a parsed document to a gateway.
+//! What a configuration costs: the time from a parsed document to a gateway, and from a bundle's text to one that is ready for its
+//! first request.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use portico_core::config;
+use portico_core::config::{self, Bundle};
 use serde_json::{Value, json};
 
 fn document(routes: usize) -> Value {
@@ -38,5 +39,16 @@ fn compile(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, compile);
+fn open(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("open");
+    group.sample_size(20);
+    for routes in [10, 1_000, 10_000] {
+        let text = Bundle::new(document(routes)).to_string();
+        group.bench_function(format!("{routes} routes"), |bencher| {
+            bencher.iter(|| Bundle::open(&text).expect("the bench's configuration is valid"));
+        });
+    }
+}
+
+criterion_group!(benches, compile, open);
 criterion_main!(benches);

@@ -41,7 +41,7 @@ impl Respond {
         wire: &wire::Respond,
         at: &At<'_>,
         scope: &RouteScope<'_>,
-        compiler: &mut Compiler<'_>,
+        compiler: &mut Compiler,
     ) -> Option<Self> {
         if wire.body.is_some() && wire.json.is_some() {
             compiler.error(at, "`body` and `json` exclude each other").code(Code::ConflictingKeys);
@@ -96,7 +96,7 @@ impl Redirect {
         wire: &wire::Redirect,
         at: &At<'_>,
         scope: &RouteScope<'_>,
-        compiler: &mut Compiler<'_>,
+        compiler: &mut Compiler,
     ) -> Option<Self> {
         let to_at = at.child_key("to");
         // the place a client is sent to must be the operator's choice, not the client's

@@ -46,7 +46,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    pub(crate) fn compile(wire: &wire::Debug, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(crate) fn compile(wire: &wire::Debug, at: &At<'_>, compiler: &mut Compiler) -> Option<Self> {
         let max_age_at = at.child_key("max_age");
         let max_age = compiler.check(&max_age_at, units::duration(wire.max_age.as_deref().unwrap_or("5m")));
         if max_age.is_some_and(|age| age < Duration::from_secs(1) || age > Duration::from_secs(3_600)) {

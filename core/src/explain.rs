@@ -153,7 +153,7 @@ impl<'a> Explanation<'a> {
     /// Explains a request that `gateway` has served.
     pub fn new(gateway: &'a Gateway, record: &'a Record) -> Self {
         let name = record.route.as_deref();
-        let route = gateway.routes().iter().find(|route| Some(&*route.name) == name);
+        let route = name.and_then(|name| gateway.routes.used(name));
         let stages = stages(route).into_iter();
         Self {
             gateway: gateway.name(),

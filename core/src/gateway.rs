@@ -14,6 +14,7 @@ use crate::after::{After, FollowUp, Record};
 use crate::answer::{Redirect, Respond};
 use crate::body::Body;
 use crate::config::place::{self, Places};
+use crate::config::routes::Routes;
 use crate::config::{Hash, Pointer, wire::AmbiguousPath};
 use crate::context::{Context, X_REQUEST_ID};
 use crate::debug;
@@ -38,7 +39,7 @@ pub struct Gateway {
     pub(crate) trusted_proxies: Vec<Net>,
     /// Who may see traces; `None` is nobody.
     pub(crate) debug: Option<debug::Rules>,
-    pub(crate) routes: Vec<Route>,
+    pub(crate) routes: Routes,
     pub(crate) router: Router,
     /// CORS of the defaults, for requests that no route serves.
     pub(crate) default_cors: Option<cors::Cors>,
@@ -315,14 +316,14 @@ impl Gateway {
     }
 
     /// The routes, in the order of the configuration.
-    pub fn routes(&self) -> &[Route] {
-        &self.routes
+    pub fn routes(&self) -> impl Iterator<Item = &Route> {
+        self.routes.iter()
     }
 
     /// The place in the configuration behind a decision on the route of this name, `None` when no route served the request.
     /// The root when nothing that is configured decided. The place need not be written: a default may have decided.
     pub fn place(&self, route: Option<&str>, decision: &Decision) -> Pointer {
-        let route = route.and_then(|name| self.routes.iter().find(|route| *route.name == *name));
+        let route = route.and_then(|name| self.routes.used(name));
         route.map_or_else(|| place::without_route(decision), |route| route.places.of(decision))
     }
 }

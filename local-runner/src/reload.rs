@@ -57,7 +57,7 @@ impl Reloader {
             Err(refused) => (Reloaded::Refused { kept: before, report: refused.report }, refused.watched),
             Ok(new) if new.gateway.hash() == before => (Reloaded::Unchanged(before), new.watched),
             Ok(new) => {
-                let (now, routes) = (new.gateway.hash(), new.gateway.routes().len());
+                let (now, routes) = (new.gateway.hash(), new.gateway.routes().count());
                 self.current.store(Arc::new(new.gateway));
                 (Reloaded::Replaced { before, now, routes, report: new.report }, new.watched)
             }

@@ -162,9 +162,5 @@ impl Instance {
 }
 
 fn compile(bundle: &str) -> Result<Gateway, String> {
-    let bundle = Bundle::parse(bundle).map_err(|error| error.to_string())?;
-    match bundle.compile() {
-        Ok((gateway, _)) => Ok(gateway),
-        Err(findings) => Err(findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
-    }
+    Bundle::open(bundle).map_err(|error| error.to_string())
 }

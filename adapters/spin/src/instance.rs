@@ -46,11 +46,7 @@ pub(crate) fn gateway() -> Option<Rc<Gateway>> {
 
 fn compile(path: &Path) -> Result<Gateway, String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let bundle = Bundle::parse(&text).map_err(|error| error.to_string())?;
-    match bundle.compile() {
-        Ok((gateway, _)) => Ok(gateway),
-        Err(findings) => Err(findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
-    }
+    Bundle::open(&text).map_err(|error| error.to_string())
 }
 
 /// What the variables say.

@@ -6,8 +6,7 @@ use std::fmt;
 use serde::ser::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::Findings;
-use super::compile::compile_hashed;
+use super::{Findings, routes};
 use crate::{Gateway, digest};
 
 /// The SHA-256 of a configuration's canonical form. Shown in full hex; `{:.12}` gives the first digits.
@@ -33,13 +32,15 @@ impl fmt::Debug for Hash {
     }
 }
 
-/// A configuration ready to deploy: `{"bundle":1,"hash":"…","config":{…}}`.
+/// A configuration ready to deploy: `{"bundle":1,"hash":"…","checked":"…","config":{…}}`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bundle {
     /// The configuration's document, includes resolved.
     pub document: Value,
     /// Its hash.
     pub hash: Hash,
+    /// Whether this version of Portico compiled it when it was built: then it has no errors.
+    pub checked: bool,
 }
 
 /// Why a text is no bundle.
@@ -54,56 +55,69 @@ pub enum BundleError {
     /// The configuration is not the one that was hashed.
     #[error("the bundle's hash does not fit its configuration: it was changed after it was built")]
     Hash,
+    /// The configuration has errors.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Configuration(Findings),
 }
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire {
     bundle: u32,
+    checked: Option<String>,
     hash: String,
     config: Value,
 }
 
 impl Bundle {
-    /// Bundles a document.
+    /// Bundles a document that [compiles](super::compile).
     pub fn new(document: Value) -> Self {
         let hash = Hash::of(&document);
-        Self { document, hash }
+        Self { document, hash, checked: true }
     }
 
     /// Reads a bundle and checks its hash.
     pub fn parse(text: &str) -> Result<Self, BundleError> {
-        if let Some(bundle) = Self::as_written(text) {
-            return Ok(bundle);
-        }
         let wire: Wire = serde_json::from_str(text).map_err(|error| BundleError::Malformed(error.to_string()))?;
         if wire.bundle != 1 {
             return Err(BundleError::Version(wire.bundle));
         }
-        let bundle = Self::new(wire.config);
-        if bundle.hash.to_string() == wire.hash { Ok(bundle) } else { Err(BundleError::Hash) }
+        let hash = Hash::of(&wire.config);
+        if hash.to_string() != wire.hash {
+            return Err(BundleError::Hash);
+        }
+        Ok(Self { document: wire.config, hash, checked: wire.checked.as_deref() == Some(crate::VERSION) })
     }
 
-    /// Reads a bundle that is still as [`Display`](fmt::Display) wrote it, so that its hash is that of the text. To write a
-    /// large configuration anew takes longer than to read it.
-    fn as_written(text: &str) -> Option<Self> {
-        let (stated, rest) = text.strip_prefix("{\"bundle\":1,\"hash\":\"")?.split_once("\",\"config\":")?;
-        let config = rest.trim_end().strip_suffix('}')?;
-        let hash = Hash(digest::sha256(config.as_bytes()));
-        let document = (hash.to_string() == stated).then(|| serde_json::from_str(config).ok())??;
-        Some(Self { document, hash })
-    }
-
-    /// Compiles the configuration, as [`compile`](super::compile) does.
-    pub fn compile(&self) -> Result<(Gateway, Findings), Findings> {
-        compile_hashed(&self.document, || self.hash)
+    /// Reads a bundle and makes its gateway. Of one that was checked by this version, and is still as it was written, a route's
+    /// policies are compiled when the first request takes it.
+    pub fn open(text: &str) -> Result<Gateway, BundleError> {
+        if let Some(gateway) = as_written(text).and_then(|(config, hash)| routes::open(config, hash)) {
+            return Ok(gateway);
+        }
+        let (gateway, _) = super::compile(&Self::parse(text)?.document).map_err(BundleError::Configuration)?;
+        Ok(gateway)
     }
 }
 
 impl fmt::Display for Bundle {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{{\"bundle\":1,\"hash\":\"{}\",\"config\":{}}}", self.hash, canonical(&self.document))
+        write!(formatter, "{{\"bundle\":1,\"hash\":\"{}\",", self.hash)?;
+        if self.checked {
+            write!(formatter, "\"checked\":\"{}\",", crate::VERSION)?;
+        }
+        write!(formatter, "\"config\":{}}}", canonical(&self.document))
     }
+}
+
+/// The configuration of a bundle that this version of Portico checked, if it is still as [`Display`](fmt::Display) wrote it: then
+/// its hash is that of the text.
+fn as_written(text: &str) -> Option<(&str, Hash)> {
+    let (stated, rest) = text.strip_prefix("{\"bundle\":1,\"hash\":\"")?.split_once("\",\"checked\":\"")?;
+    let rest = rest.strip_prefix(crate::VERSION)?.strip_prefix("\",\"config\":")?;
+    let config = rest.trim_end().strip_suffix('}')?;
+    let hash = Hash(digest::sha256(config.as_bytes()));
+    (hash.to_string() == stated).then_some((config, hash))
 }
 
 /// JSON without white space, keys sorted by their bytes. serde_json's own order depends on a feature that any dependency may
@@ -151,11 +165,21 @@ mod tests {
         let bundle = Bundle::new(serde_json::json!({ "portico": 1, "name": "shop" }));
         let text = bundle.to_string();
         assert_eq!(Bundle::parse(&text), Ok(bundle.clone()));
-        assert_eq!(Bundle::as_written(&format!("{text}\n")), Some(bundle.clone()));
         let spaced = text.replace(":", " : ");
-        assert_eq!((Bundle::as_written(&spaced), Bundle::parse(&spaced)), (None, Ok(bundle)));
+        assert_eq!(Bundle::parse(&spaced), Ok(bundle.clone()));
+        assert_eq!(as_written(&format!("{text}\n")).map(|(_, hash)| hash), Some(bundle.hash));
+        assert_eq!(as_written(&spaced), None);
         assert_eq!(Bundle::parse(&text.replace("shop", "shup")), Err(BundleError::Hash));
         assert_eq!(Bundle::parse(&text.replace("\"bundle\":1", "\"bundle\":2")), Err(BundleError::Version(2)));
         assert!(matches!(Bundle::parse("{}"), Err(BundleError::Malformed(_))));
+    }
+
+    #[test]
+    fn only_what_this_version_checked_is_taken_on_trust() {
+        let unchecked = Bundle { checked: false, ..Bundle::new(serde_json::json!({ "portico": 1, "name": "shop" })) };
+        let text = unchecked.to_string();
+        assert_eq!((as_written(&text), Bundle::parse(&text)), (None, Ok(unchecked.clone())));
+        let other = Bundle { checked: true, ..unchecked.clone() }.to_string().replace(crate::VERSION, "0.0.9");
+        assert_eq!((as_written(&other), Bundle::parse(&other)), (None, Ok(unchecked)));
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::outline::{self, Outline};
 use super::place::Places;
+use super::routes::Routes;
 use super::{At, Code, Finding, Findings, Hash, Pointer, waive, wire};
 use crate::answer::{Redirect, Respond};
 use crate::debug;
@@ -25,37 +26,12 @@ use crate::template::{Template, TemplateError, Variable};
 ///
 /// Returns the gateway with the warnings, or all errors and warnings.
 pub fn compile(document: &Value) -> Result<(Gateway, Findings), Findings> {
-    compile_hashed(document, || Hash::of(document))
-}
-
-/// [`compile`], where the hash may be known.
-pub(super) fn compile_hashed(document: &Value, hash: impl FnOnce() -> Hash) -> Result<(Gateway, Findings), Findings> {
-    let root = At::Root;
     let mut findings = Findings::new();
     let Some(outline) = Outline::read(document, &mut findings) else { return Err(findings) };
-    let wire = &outline.gateway;
-    let mut compiler = Compiler {
-        findings,
-        realm: &wire.name,
-        identities: BTreeMap::new(),
-        upstreams: BTreeMap::new(),
-        instance: Arc::default(),
-        secrets: BTreeSet::new(),
-    };
-    if wire.portico != 1 {
-        let message = format!("format {} is not known; this Portico reads format 1", wire.portico);
-        compiler.error(&root.child_key("portico"), message).code(Code::UnknownFormat).help("write `portico: 1`");
-    }
-    compiler.name("the gateway", &wire.name, &root.child_key("name"));
-    let trusted_proxies = compiler.nets(&wire.trusted_proxies, &root.child_key("trusted_proxies"));
-    let debug =
-        wire.debug.as_ref().and_then(|wire| debug::Rules::compile(wire, &root.child_key("debug"), &mut compiler));
-    compiler.upstreams(&outline.upstreams, &root.child_key("upstreams"));
-    compiler.identities(&outline.identities, &root.child_key("identities"));
-    let default_cors = compiler.default_cors(&outline.defaults, &root.child_key("defaults"));
-    if wire.routes.is_empty() && compiler.findings.is_empty() {
+    let (mut compiler, frame) = Compiler::frame(&outline, findings);
+    if outline.gateway.routes.is_empty() && compiler.findings.is_empty() {
         let message = "there are no routes: every request is answered 404";
-        compiler.warning(Code::NoRoutes, &root.child_key("routes"), message);
+        compiler.warning(Code::NoRoutes, &At::Root.child_key("routes"), message);
     }
     let mut routes = Vec::new();
     let mut matches = Vec::new();
@@ -68,11 +44,11 @@ pub(super) fn compile_hashed(document: &Value, hash: impl FnOnce() -> Hash) -> R
     compiler.unique_names(&outline.routes);
     waive::check(&outline, &mut compiler);
     let router = compiler.router(&matches, &outline.routes);
-    let findings = compiler.findings;
+    let Compiler { findings, secrets, .. } = compiler;
     match router {
         Some(router) if !findings.has_errors() => {
-            let (name, hash, secrets) = (wire.name.clone(), hash(), compiler.secrets);
-            Ok((Gateway { name, hash, trusted_proxies, debug, routes, router, default_cors, secrets }, findings))
+            let gateway = frame.gateway(Hash::of(document), Routes::from(routes), router, secrets);
+            Ok((gateway, findings))
         }
         _ => Err(findings),
     }
@@ -80,34 +56,94 @@ pub(super) fn compile_hashed(document: &Value, hash: impl FnOnce() -> Hash) -> R
 
 /// What compiling needs to know and to report to.
 #[derive(Debug)]
-pub(crate) struct Compiler<'a> {
-    findings: Findings,
-    realm: &'a str,
+pub(crate) struct Compiler {
+    pub(super) findings: Findings,
+    /// The names of those that were referred to.
+    pub(super) secrets: BTreeSet<Box<str>>,
+    parts: Arc<Parts>,
+}
+
+/// What routes are compiled with, and share.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    realm: String,
     /// By name; `None` for one that is declared but has errors of its own.
     identities: BTreeMap<String, Option<Arc<Identity>>>,
     upstreams: BTreeMap<String, Option<Arc<Upstream>>>,
     instance: Arc<Instance>,
-    /// The names of those that were referred to.
-    secrets: BTreeSet<Box<str>>,
 }
 
-impl Compiler<'_> {
-    fn upstreams(&mut self, wires: &BTreeMap<String, Option<wire::Upstream>>, at: &At<'_>) {
-        for (name, wire) in wires {
+/// What a gateway is but for its routes.
+#[derive(Debug)]
+pub(super) struct Frame {
+    name: String,
+    trusted_proxies: Vec<Net>,
+    debug: Option<debug::Rules>,
+    default_cors: Option<cors::Cors>,
+    pub(super) parts: Arc<Parts>,
+}
+
+impl Frame {
+    /// The gateway.
+    pub(super) fn gateway(self, hash: Hash, routes: Routes, router: Router, secrets: BTreeSet<Box<str>>) -> Gateway {
+        let Self { name, trusted_proxies, debug, default_cors, parts: _ } = self;
+        Gateway { name, hash, trusted_proxies, debug, routes, router, default_cors, secrets }
+    }
+}
+
+impl Compiler {
+    /// A compiler of routes.
+    pub(super) fn new(parts: Arc<Parts>) -> Self {
+        Self { findings: Findings::new(), secrets: BTreeSet::new(), parts }
+    }
+
+    /// Compiles all but the routes; what it returns goes on with these.
+    pub(super) fn frame(outline: &Outline, findings: Findings) -> (Self, Frame) {
+        let (root, wire) = (At::Root, &outline.gateway);
+        let mut compiler = Self { findings, ..Self::new(Arc::default()) };
+        if wire.portico != 1 {
+            let message = format!("format {} is not known; this Portico reads format 1", wire.portico);
+            compiler.error(&root.child_key("portico"), message).code(Code::UnknownFormat).help("write `portico: 1`");
+        }
+        compiler.name("the gateway", &wire.name, &root.child_key("name"));
+        let trusted_proxies = compiler.nets(&wire.trusted_proxies, &root.child_key("trusted_proxies"));
+        let debug =
+            wire.debug.as_ref().and_then(|wire| debug::Rules::compile(wire, &root.child_key("debug"), &mut compiler));
+        let upstreams = compiler.upstreams(&outline.upstreams, &root.child_key("upstreams"));
+        let identities = compiler.identities(&outline.identities, &root.child_key("identities"));
+        let (name, realm) = (wire.name.clone(), wire.name.clone());
+        let parts = Arc::new(Parts { realm, identities, upstreams, instance: Arc::default() });
+        compiler.parts = Arc::clone(&parts);
+        let default_cors = compiler.default_cors(&outline.defaults, &root.child_key("defaults"));
+        (compiler, Frame { name, trusted_proxies, debug, default_cors, parts })
+    }
+
+    fn upstreams(
+        &mut self,
+        wires: &BTreeMap<String, Option<wire::Upstream>>,
+        at: &At<'_>,
+    ) -> BTreeMap<String, Option<Arc<Upstream>>> {
+        let compile = |(name, wire): (&String, &Option<wire::Upstream>)| {
             let at = at.child_key(name);
             self.name("an upstream", name, &at);
             let compiled = wire.as_ref().and_then(|wire| Upstream::compile(name, wire, &at, self));
-            self.upstreams.insert(name.clone(), compiled.map(Arc::new));
-        }
+            (name.clone(), compiled.map(Arc::new))
+        };
+        wires.iter().map(compile).collect()
     }
 
-    fn identities(&mut self, wires: &BTreeMap<String, Option<wire::Identity>>, at: &At<'_>) {
-        for (name, wire) in wires {
+    fn identities(
+        &mut self,
+        wires: &BTreeMap<String, Option<wire::Identity>>,
+        at: &At<'_>,
+    ) -> BTreeMap<String, Option<Arc<Identity>>> {
+        let compile = |(name, wire): (&String, &Option<wire::Identity>)| {
             let at = at.child_key(name);
             self.name("an identity", name, &at);
             let compiled = wire.as_ref().and_then(|wire| Identity::compile(name, wire, &at, self));
-            self.identities.insert(name.clone(), compiled.map(Arc::new));
-        }
+            (name.clone(), compiled.map(Arc::new))
+        };
+        wires.iter().map(compile).collect()
     }
 
     fn default_cors(&mut self, defaults: &wire::Policies, at: &At<'_>) -> Option<cors::Cors> {
@@ -117,15 +153,23 @@ impl Compiler<'_> {
         cors::Cors::compile(cors, &at.child_key("cors"), &scope, &[], self)
     }
 
-    fn route(&mut self, route: &outline::Route) -> (Option<Route>, Match) {
-        let (at, wire) = (&At::Pointer(&route.at), &route.wire);
-        let match_at = at.child_key("match");
-        let methods = self.methods(&wire.matches.methods, &match_at.child_key("methods"));
-        let headers_at = match_at.child_key("headers");
+    /// What a route matches, as far as it makes sense.
+    pub(super) fn matched(&mut self, wire: &wire::Match, at: &At<'_>) -> Match {
+        let methods = self.methods(&wire.methods, &at.child_key("methods"));
+        let headers_at = at.child_key("headers");
         let mut headers = Vec::new();
-        for (name, wanted) in &wire.matches.headers {
+        for (name, wanted) in &wire.headers {
             headers.extend(self.header_name(name, &headers_at.child_key(name)).map(|name| (name, wanted.clone())));
         }
+        let query = wire.query.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        Match { host: wire.host.clone(), path: wire.path.clone(), methods, headers, query }
+    }
+
+    /// A route, unless it has errors, and what it matches.
+    pub(super) fn route(&mut self, route: &outline::Route) -> (Option<Route>, Match) {
+        let (at, wire) = (&At::Pointer(&route.at), &route.wire);
+        let match_at = at.child_key("match");
+        let matched = self.matched(&wire.matches, &match_at);
         self.name("a route", &wire.name, &at.child_key("name"));
         let reserved = route::canonical(&wire.matches.path).is_ok_and(|path| path.path.starts_with("/-/"));
         if reserved {
@@ -138,7 +182,7 @@ impl Compiler<'_> {
         let callers = self.callers(&wire.policies);
         let scope = RouteScope {
             name: &wire.name,
-            methods: &methods,
+            methods: &matched.methods,
             parameters: &parameters(&wire.matches.path),
             has_consumer: !callers.is_empty(),
             has_claims: callers.iter().any(|identity| identity.as_ref().is_none_or(|identity| identity.has_claims())),
@@ -147,16 +191,9 @@ impl Compiler<'_> {
         let policies = Policies::compile(route, &scope, self);
         let action = self.action(wire, &scope, at);
 
-        let verbs = if methods.is_empty() { "*".to_owned() } else { wire.matches.methods.join(",") };
+        let verbs = if matched.methods.is_empty() { "*".to_owned() } else { wire.matches.methods.join(",") };
         let host = wire.matches.host.as_deref().unwrap_or_default();
         let summary = format!("{verbs} {host}{}", wire.matches.path);
-        let matched = Match {
-            host: wire.matches.host.clone(),
-            path: wire.matches.path.clone(),
-            methods,
-            headers,
-            query: wire.matches.query.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
-        };
         let name = wire.name.as_str().into();
         let ambiguous_path = wire.matches.ambiguous_path;
         (action.map(|action| Route { name, summary, action, policies, ambiguous_path, places }), matched)
@@ -190,7 +227,7 @@ impl Compiler<'_> {
     fn callers(&self, policies: &wire::Policies) -> Vec<Option<Arc<Identity>>> {
         match &policies.auth {
             Some(wire::Setting::On(auth)) if auth.mode != wire::Mode::Off => {
-                auth.any_of.iter().filter_map(|name| self.identities.get(name).cloned()).collect()
+                auth.any_of.iter().filter_map(|name| self.parts.identities.get(name).cloned()).collect()
             }
             _ => Vec::new(),
         }
@@ -209,6 +246,7 @@ impl Compiler<'_> {
         }
     }
 
+    /// All that is matched; `None` when there is something wrong with it.
     fn router(&mut self, matches: &[Match], routes: &[outline::Route]) -> Option<Router> {
         let errors = match Router::build(matches) {
             Ok(router) => return Some(router),
@@ -266,21 +304,21 @@ impl Compiler<'_> {
 
     /// The name by which challenges call the gateway.
     pub(crate) fn realm(&self) -> &str {
-        self.realm
+        &self.parts.realm
     }
 
     /// What all limits of the gateway share.
     pub(crate) fn instance(&self) -> Arc<Instance> {
-        Arc::clone(&self.instance)
+        Arc::clone(&self.parts.instance)
     }
 
     /// The identity of this name; an error when none is declared.
     pub(crate) fn identity(&mut self, name: &str, at: &At<'_>) -> Option<Arc<Identity>> {
-        match self.identities.get(name) {
+        match self.parts.identities.get(name) {
             Some(identity) => identity.clone(),
             None => {
                 let message = format!("there is no identity `{name}`");
-                let help = suggestion(name, self.identities.keys().map(String::as_str), "identities");
+                let help = suggestion(name, self.parts.identities.keys().map(String::as_str), "identities");
                 self.error(at, message).code(Code::UnknownName).help(help);
                 None
             }
@@ -288,11 +326,11 @@ impl Compiler<'_> {
     }
 
     fn upstream(&mut self, name: &str, at: &At<'_>) -> Option<Arc<Upstream>> {
-        match self.upstreams.get(name) {
+        match self.parts.upstreams.get(name) {
             Some(upstream) => upstream.clone(),
             None => {
                 let message = format!("there is no upstream `{name}`");
-                let help = suggestion(name, self.upstreams.keys().map(String::as_str), "upstreams");
+                let help = suggestion(name, self.parts.upstreams.keys().map(String::as_str), "upstreams");
                 self.error(at, message).code(Code::UnknownName).help(help);
                 None
             }

@@ -14,6 +14,7 @@ pub mod outline;
 pub(crate) mod place;
 mod pointer;
 mod read;
+pub(crate) mod routes;
 pub mod units;
 mod waive;
 pub mod wire;

@@ -48,17 +48,22 @@ impl Outline {
         let routes_at = root.child_key("routes");
         for (index, value) in values.iter().enumerate() {
             let at = routes_at.child_index(index);
-            let Some(mut wire) = part::<wire::Route>(value, &at, findings) else { continue };
-            let own = value.get("policies").and_then(Value::as_object);
-            let own = own.map(|own| POLICIES.into_iter().filter(|name| own.contains_key(*name)).collect());
-            join(&mut wire.policies, &defaults);
-            routes.push(Route { at, wire, own: own.unwrap_or_default() });
+            routes.extend(Route::read(value, at, &defaults, findings));
         }
         Some(Self { gateway, upstreams, identities, defaults, routes })
     }
 }
 
 impl Route {
+    /// Reads the route at `at`, and adds all structural errors to `findings`; `None` when there are some.
+    pub(super) fn read(value: &Value, at: Pointer, defaults: &wire::Policies, findings: &mut Findings) -> Option<Self> {
+        let mut wire = part::<wire::Route>(value, &at, findings)?;
+        let own = value.get("policies").and_then(Value::as_object);
+        let own = own.map(|own| POLICIES.into_iter().filter(|name| own.contains_key(*name)).collect());
+        join(&mut wire.policies, defaults);
+        Some(Self { at, wire, own: own.unwrap_or_default() })
+    }
+
     /// Where a policy is written: on the route itself, or in the defaults.
     pub fn policy_at(&self, policy: &str) -> Pointer {
         if self.own.contains(&policy) {

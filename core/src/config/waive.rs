@@ -60,7 +60,7 @@ fn collect<'o>(
 }
 
 /// Reports the waivers that could never waive anything, and those without a reason.
-pub(super) fn check(outline: &Outline, compiler: &mut Compiler<'_>) {
+pub(super) fn check(outline: &Outline, compiler: &mut Compiler) {
     for waiver in outline.waivers() {
         let (message, help) = match waiver.code.parse::<Code>() {
             Ok(code) if !code.is_waivable() => {

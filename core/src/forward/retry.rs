@@ -34,7 +34,7 @@ pub(crate) struct Retry {
 }
 
 impl Retry {
-    pub(crate) fn compile(wire: &wire::Retry, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(crate) fn compile(wire: &wire::Retry, at: &At<'_>, compiler: &mut Compiler) -> Option<Self> {
         if !(2..=10).contains(&wire.attempts) {
             compiler
                 .error(&at.child_key("attempts"), "`attempts` counts the first one too: 2 to 10")

@@ -42,7 +42,7 @@ pub struct UpstreamTarget {
 }
 
 impl Upstream {
-    pub(crate) fn compile(name: &str, wire: &wire::Upstream, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(crate) fn compile(name: &str, wire: &wire::Upstream, at: &At<'_>, compiler: &mut Compiler) -> Option<Self> {
         let timeout = wire.timeout.as_deref().unwrap_or("30s");
         let timeout = compiler.check(&at.child_key("timeout"), units::duration(timeout));
         if timeout == Some(Duration::ZERO) {

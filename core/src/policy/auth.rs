@@ -27,7 +27,7 @@ pub struct Auth {
 }
 
 impl Auth {
-    pub(crate) fn compile(wire: &wire::Auth, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(crate) fn compile(wire: &wire::Auth, at: &At<'_>, compiler: &mut Compiler) -> Option<Self> {
         let mode = super::mode(wire.mode)?;
         let any_of_at = at.child_key("any_of");
         if wire.any_of.is_empty() {

@@ -24,7 +24,7 @@ pub struct BodyEdit {
 const DIGESTS: [&str; 4] = ["content-digest", "repr-digest", "digest", "content-md5"];
 
 impl BodyEdit {
-    pub(crate) fn compile(wire: &wire::JsonEdit, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(crate) fn compile(wire: &wire::JsonEdit, at: &At<'_>, compiler: &mut Compiler) -> Option<Self> {
         let remove_at = at.child_key("remove");
         if wire.remove.is_empty() {
             compiler

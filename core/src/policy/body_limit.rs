@@ -18,7 +18,7 @@ pub struct BodyLimit {
 }
 
 impl BodyLimit {
-    pub(crate) fn compile(wire: &wire::BodyLimit, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(crate) fn compile(wire: &wire::BodyLimit, at: &At<'_>, compiler: &mut Compiler) -> Option<Self> {
         let mode = super::mode(wire.mode)?;
         let max = compiler.check(at, units::size(&wire.max))?;
         Some(Self { max, mode })

@@ -62,7 +62,7 @@ impl Cors {
         at: &At<'_>,
         scope: &RouteScope<'_>,
         credential_headers: &[HeaderName],
-        compiler: &mut Compiler<'_>,
+        compiler: &mut Compiler,
     ) -> Option<Self> {
         let mode = super::mode(wire.mode)?;
         if wire.origins.is_empty() {

@@ -44,7 +44,7 @@ impl HeaderEdit {
         wire: &wire::HeaderEdit,
         at: &At<'_>,
         scope: &RouteScope<'_>,
-        compiler: &mut Compiler<'_>,
+        compiler: &mut Compiler,
     ) -> Self {
         Self {
             remove: compiler.header_names(&wire.remove, &at.child_key("remove")),
@@ -58,7 +58,7 @@ impl HeaderEdit {
         fields: &BTreeMap<String, String>,
         at: &At<'_>,
         scope: &RouteScope<'_>,
-        compiler: &mut Compiler<'_>,
+        compiler: &mut Compiler,
     ) -> Self {
         Self { set: templates(fields, at, scope, compiler), ..Self::default() }
     }
@@ -94,7 +94,7 @@ fn templates(
     fields: &BTreeMap<String, String>,
     at: &At<'_>,
     scope: &RouteScope<'_>,
-    compiler: &mut Compiler<'_>,
+    compiler: &mut Compiler,
 ) -> Vec<(HeaderName, Template)> {
     let mut compiled = Vec::with_capacity(fields.len());
     for (name, text) in fields {

@@ -28,7 +28,7 @@ enum Entry {
 }
 
 impl Ip {
-    pub(crate) fn compile(wire: &wire::Ip, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(crate) fn compile(wire: &wire::Ip, at: &At<'_>, compiler: &mut Compiler) -> Option<Self> {
         let mode = super::mode(wire.mode)?;
         if wire.allow.is_empty() && wire.deny.is_empty() {
             compiler

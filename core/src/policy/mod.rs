@@ -60,7 +60,7 @@ impl Policies {
     }
 
     /// Compiles the policies that are in force on a route.
-    pub(crate) fn compile(route: &outline::Route, scope: &RouteScope<'_>, compiler: &mut Compiler<'_>) -> Self {
+    pub(crate) fn compile(route: &outline::Route, scope: &RouteScope<'_>, compiler: &mut Compiler) -> Self {
         let wire = &route.wire.policies;
         let at = At::Pointer(&route.at);
         let (own_at, defaults_at) = (at.child_key("policies"), At::Root.child_key("defaults"));

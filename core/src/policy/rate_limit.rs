@@ -50,7 +50,7 @@ impl RateLimit {
         wire: &wire::RateLimit,
         at: &At<'_>,
         scope: &RouteScope<'_>,
-        compiler: &mut Compiler<'_>,
+        compiler: &mut Compiler,
     ) -> Option<Self> {
         let mode = super::mode(wire.mode)?;
         let burst = wire.burst.unwrap_or(wire.limit);
@@ -116,7 +116,7 @@ impl RateLimit {
     }
 }
 
-fn costs(wire: &wire::RateLimit, burst: u32, at: &At<'_>, compiler: &mut Compiler<'_>) {
+fn costs(wire: &wire::RateLimit, burst: u32, at: &At<'_>, compiler: &mut Compiler) {
     let at = at.child_key("cost");
     if wire.cost > burst {
         let message = format!("one request costs {} of a bucket of {burst}: none could ever pass", wire.cost);
@@ -130,7 +130,7 @@ fn costs(wire: &wire::RateLimit, burst: u32, at: &At<'_>, compiler: &mut Compile
     }
 }
 
-fn leases(wire: &wire::RateLimit, burst: u32, at: &At<'_>, compiler: &mut Compiler<'_>) {
+fn leases(wire: &wire::RateLimit, burst: u32, at: &At<'_>, compiler: &mut Compiler) {
     let Some(lease) = wire.lease else { return };
     let least = wire.cost.saturating_mul(2);
     let lease_at = at.child_key("lease");

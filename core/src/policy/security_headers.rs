@@ -18,7 +18,7 @@ pub struct SecurityHeaders {
 }
 
 impl SecurityHeaders {
-    pub(crate) fn compile(wire: &wire::SecurityHeaders, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(crate) fn compile(wire: &wire::SecurityHeaders, at: &At<'_>, compiler: &mut Compiler) -> Option<Self> {
         let mode = super::mode(wire.mode)?;
         let mut fields = vec![(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))];
         let texts = [

@@ -47,7 +47,7 @@ impl RequestTransform {
         wire: &wire::RequestTransform,
         at: &At<'_>,
         scope: &RouteScope<'_>,
-        compiler: &mut Compiler<'_>,
+        compiler: &mut Compiler,
     ) -> Option<Self> {
         let mode = super::mode(wire.mode)?;
         let path = wire.path.as_ref().and_then(|text| {
@@ -188,7 +188,7 @@ impl ResponseTransform {
         wire: &wire::ResponseTransform,
         at: &At<'_>,
         scope: &RouteScope<'_>,
-        compiler: &mut Compiler<'_>,
+        compiler: &mut Compiler,
     ) -> Option<Self> {
         let mode = super::mode(wire.mode)?;
         let headers = HeaderEdit::compile(&wire.headers, &at.child_key("headers"), scope, compiler);

@@ -11,7 +11,7 @@ pub(super) fn table(gateway: &Gateway, document: &Value, style: Readable) -> Str
     let wires = document.get("routes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let common = common(gateway);
     // the routes are in the order of the configuration, and all are there when it compiles
-    let rows: Vec<_> = gateway.routes().iter().zip(wires).map(|(route, wire)| row(route, wire, &common)).collect();
+    let rows: Vec<_> = gateway.routes().zip(wires).map(|(route, wire)| row(route, wire, &common)).collect();
     let widths = [0, 1, 2].map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
     let mut table = String::new();
     for [methods, path, action, policies] in &rows {
@@ -31,7 +31,7 @@ pub(super) fn table(gateway: &Gateway, document: &Value, style: Readable) -> Str
 
 /// The policies that every route has: naming them in each line would hide what is special about it.
 fn common(gateway: &Gateway) -> Vec<&'static str> {
-    let mut routes = gateway.routes().iter().map(|route| policies(&route.policies));
+    let mut routes = gateway.routes().map(|route| policies(&route.policies));
     let (first, rest) = (routes.next().unwrap_or_default(), routes.collect::<Vec<_>>());
     if rest.is_empty() {
         return Vec::new();

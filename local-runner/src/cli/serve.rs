@@ -106,7 +106,7 @@ async fn serve(
     if dev::uses_https(&document) {
         problems.iter().for_each(|problem| tracing::warn!("{problem}"));
     }
-    let (name, config, routes) = (gateway.name(), gateway.hash().to_string(), gateway.routes().len());
+    let (name, config, routes) = (gateway.name(), gateway.hash().to_string(), gateway.routes().count());
     tracing::info!(version = portico_core::VERSION, name, config, routes, "starting");
     for address in addresses {
         tracing::info!("listening on {scheme}://{address}");

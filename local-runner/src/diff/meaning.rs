@@ -235,7 +235,7 @@ fn rates(old: &mut Facts, new: &mut Facts) -> Option<Judgement> {
 
 /// A route in one line: what it matches, what it does, which policies are on.
 fn summary(route: &Route<'_>, side: &Side) -> String {
-    let compiled = side.gateway().routes().iter().find(|compiled| *compiled.name == *route.name);
+    let compiled = side.gateway().routes().find(|compiled| *compiled.name == *route.name);
     let matches = compiled.map(|compiled| compiled.summary.clone()).unwrap_or_default();
     let text = |key: &str| route.rest.get(key).and_then(Value::as_str);
     let action = match text("upstream") {

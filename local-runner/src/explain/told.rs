@@ -119,7 +119,7 @@ impl Trace {
     /// For each step the line of the configuration that decided. `sources` must be those of the gateway that wrote the trace.
     pub(super) fn places(&self, gateway: &Gateway, sources: &Sources) -> Vec<Option<Place>> {
         // a name that was shortened is nobody's, and without its route a decision has another place
-        let known = |name: &str| gateway.routes().iter().any(|route| *route.name == *name);
+        let known = |name: &str| gateway.routes().any(|route| *route.name == *name);
         let known = self.route.as_deref().is_none_or(known);
         let place = |step: &Step| {
             step.place.as_ref().filter(|_| known)?;

@@ -33,7 +33,7 @@ impl ApiKey {
         identity: &Arc<str>,
         wire: &wire::ApiKey,
         at: &At<'_>,
-        compiler: &mut Compiler<'_>,
+        compiler: &mut Compiler,
     ) -> Option<Self> {
         let header = wire.header.as_deref().unwrap_or("X-API-Key");
         let header_at = at.child_key("header");

@@ -24,7 +24,7 @@ impl ClientCert {
         identity: &Arc<str>,
         wire: &wire::ClientCert,
         at: &At<'_>,
-        compiler: &mut Compiler<'_>,
+        compiler: &mut Compiler,
     ) -> Option<Self> {
         match (&wire.certs, wire.any) {
             (Some(certs), false) => {

@@ -39,7 +39,7 @@ impl Consumers {
         consumers: impl IntoIterator<Item = (&'w String, &'w OneOrMany, &'w [String])>,
         hashed: &Hashed,
         at: &At<'_>,
-        compiler: &mut Compiler<'_>,
+        compiler: &mut Compiler,
     ) -> Self {
         let Hashed { thing, help, duplicate } = hashed;
         let mut all = BTreeMap::new();

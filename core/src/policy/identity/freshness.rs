@@ -13,7 +13,7 @@ pub(super) fn compile(
     (fresh, stale): (Option<&str>, Option<&str>),
     (usual_fresh, usual_stale, longest_stale): (&str, &str, &str),
     at: &At<'_>,
-    compiler: &mut Compiler<'_>,
+    compiler: &mut Compiler,
 ) -> Option<(Duration, Duration)> {
     let one = Duration::from_secs(1);
     let usual = units::duration(usual_stale).unwrap_or(one);
@@ -33,7 +33,7 @@ fn bounded(
     (least, shortest): (&str, Duration),
     longest: &str,
     at: &At<'_>,
-    compiler: &mut Compiler<'_>,
+    compiler: &mut Compiler,
 ) -> Option<Duration> {
     let duration = compiler.check(at, units::duration(text))?;
     let longest_duration = units::duration(longest).unwrap_or(Duration::MAX);

@@ -32,7 +32,7 @@ const REMEMBERED_BYTES: usize = 8 << 20;
 const REMEMBERED_SECONDS: u64 = 3_600;
 
 impl Jwt {
-    pub(super) fn compile(wire: &wire::Jwt, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(super) fn compile(wire: &wire::Jwt, at: &At<'_>, compiler: &mut Compiler) -> Option<Self> {
         let algorithms_at = at.child_key("algorithms");
         let mut algorithms = Vec::new();
         for (index, name) in wire.algorithms.iter().enumerate() {

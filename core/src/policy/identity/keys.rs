@@ -39,7 +39,7 @@ impl Keys {
     }
 
     /// Those of an issuer.
-    pub(super) fn public(jwks: &wire::Jwks, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(super) fn public(jwks: &wire::Jwks, at: &At<'_>, compiler: &mut Compiler) -> Option<Self> {
         match jwks {
             wire::Jwks::Set(set) => key_set(set, at, compiler).map(Keys::Static),
             wire::Jwks::At(place) => source(place, at, compiler).map(Keys::Outside),
@@ -47,7 +47,7 @@ impl Keys {
     }
 }
 
-fn key_set(set: &serde_json::Value, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<KeySet> {
+fn key_set(set: &serde_json::Value, at: &At<'_>, compiler: &mut Compiler) -> Option<KeySet> {
     match KeySet::parse(set) {
         Ok((keys, warnings)) => {
             for warning in warnings {
@@ -66,7 +66,7 @@ fn key_set(set: &serde_json::Value, at: &At<'_>, compiler: &mut Compiler<'_>) ->
     }
 }
 
-fn source(wire: &wire::JwksPlace, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<KeySource> {
+fn source(wire: &wire::JwksPlace, at: &At<'_>, compiler: &mut Compiler) -> Option<KeySource> {
     for key in &wire.unknown {
         compiler.unknown_key(key, &wire::JwksPlace::KEYS, at);
     }

@@ -88,7 +88,7 @@ impl Errand {
 }
 
 impl Identity {
-    pub(crate) fn compile(name: &str, wire: &wire::Identity, at: &At<'_>, compiler: &mut Compiler<'_>) -> Option<Self> {
+    pub(crate) fn compile(name: &str, wire: &wire::Identity, at: &At<'_>, compiler: &mut Compiler) -> Option<Self> {
         let name: Arc<str> = name.into();
         let kind = match wire {
             wire::Identity::Jwt(jwt) => Kind::Jwt(Arc::new(Jwt::compile(jwt, &at.child_key("jwt"), compiler)?)),

@@ -37,7 +37,7 @@ impl Key {
         mode: Mode,
         at: &At<'_>,
         scope: &RouteScope<'_>,
-        compiler: &mut Compiler<'_>,
+        compiler: &mut Compiler,
     ) -> Option<Self> {
         let needs = match &wire.by {
             wire::By::Consumer if !scope.has_consumer => Some("by: consumer"),

@@ -54,7 +54,7 @@ impl<'s> Replay<'s> {
             format!("{} cannot be replayed: {}", side.name, findings.join("; "))
         })?;
         let upstream = Rc::new(Upstream { answer: Cell::new(Ok(StatusCode::OK)), arrived: RefCell::default() });
-        for authority in known.routes().iter().flat_map(|route| authorities(&route.action)) {
+        for authority in known.routes().flat_map(|route| authorities(&route.action)) {
             let upstream = Rc::clone(&upstream);
             sim.faulty_upstream(authority, move |request| {
                 *upstream.arrived.borrow_mut() = request.uri().path_and_query().map(ToString::to_string);

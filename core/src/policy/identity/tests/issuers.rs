@@ -40,7 +40,7 @@ fn within_fresh_the_issuer_is_asked_once_and_then_after_a_response() {
 fn tokens_stay_remembered_while_their_key_stays() {
     let (sim, gateway) = (Sim::new(1), remote());
     let issuer = Issuer::new(&sim, &[1]);
-    let remembered = || match &gateway.routes()[0].policies.auth {
+    let remembered = || match &gateway.routes().next().unwrap().policies.auth {
         Some(auth) => format!("{auth:?}").matches("Memory { len: 1").count(),
         None => 0,
     };
