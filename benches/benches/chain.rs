@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderValue, Request, Response};
 use portico_core::limit::{MemoryStore, Quota, Verdict};
 use portico_core::sim::block_on;

@@ -1,4 +1,4 @@
-//! Signatures checked by ring: about as fast as anything there is, where pure Rust takes two to five times as long.
+//! Signatures checked by ring: about as fast as anything there is, where pure Rust takes several times as long for elliptic curves.
 
 use portico_core::jwt::{Algorithm, Key, KeyMaterial, verify_pure};
 use ring::{hmac, signature as sig};

@@ -1,7 +1,8 @@
 //! Signatures, checked by WebCrypto where that is faster than pure Rust. What it checks has no second implementation here: the
 //! runtime would have to compile that at every start.
 //!
-//! Microseconds of processor for one check with a key that is ready, in workerd 1.20260426 on one machine:
+//! Microseconds of processor for one check with a key that is ready, in workerd 1.20260426 on one machine, against the crates `rsa` 0.9
+//! and `p256` 0.13 (with today's ones RS256 takes 180, ES256 1,070 in another WebAssembly runtime):
 //!
 //! | | HS256 | RS256, PS256 | ES256 | ES384 | EdDSA |
 //! |---|---|---|---|---|---|

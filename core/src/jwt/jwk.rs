@@ -1,12 +1,11 @@
 //! One JSON Web Key (RFC 7517 §4, RFC 7518 §6, RFC 8037 §2).
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use rsa::{BigUint, RsaPublicKey};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::keys::{Ed25519Key, P256Key, P384Key, RsaKey};
-use super::{Algorithm, Key, KeyFlaw, KeyMaterial};
+use super::{Algorithm, Key, KeyFlaw, KeyMaterial, rsa};
 
 /// Whether the key is symmetric (RFC 7518 §6.4).
 pub(super) fn is_shared_secret(json: &Value) -> bool {
@@ -40,7 +39,7 @@ pub(super) fn parse(json: &Value) -> Result<Key, KeyFlaw> {
         Some(name) => Some(name.parse::<Algorithm>().map_err(|_| KeyFlaw::OtherAlgorithm)?),
     };
     let material = match kind {
-        "RSA" => rsa(json)?,
+        "RSA" => rsa_key(json)?,
         "EC" => match text(json, "crv")?.ok_or(KeyFlaw::Member("crv"))? {
             "P-256" => p256(json)?,
             "P-384" => p384(json)?,
@@ -83,27 +82,15 @@ fn elliptic(curve: &str, point: &[u8]) -> String {
 }
 
 /// RFC 7518 §6.3.1.
-fn rsa(json: &Value) -> Result<KeyMaterial, KeyFlaw> {
+fn rsa_key(json: &Value) -> Result<KeyMaterial, KeyFlaw> {
     let modulus = integer(json, "n")?;
     let exponent = integer(json, "e")?;
-    let n = BigUint::from_bytes_be(&modulus);
-    let bits = n.bits();
+    let bits = rsa::bits(&modulus);
     if !(2048..=MAX_RSA_BITS).contains(&bits) {
         return Err(KeyFlaw::RsaSize { bits });
     }
-    let odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
-    let e = BigUint::from_bytes_be(&exponent);
-    if !odd(&modulus) || !odd(&exponent) || e.bits() < 2 {
-        return Err(KeyFlaw::RsaNumbers);
-    }
-    // refuses exponents over 2^33, which would make a check slow
-    let parsed = RsaPublicKey::new_with_max_size(n, e, MAX_RSA_BITS).map_err(|_| KeyFlaw::RsaNumbers)?;
-    Ok(KeyMaterial::Rsa(RsaKey {
-        modulus,
-        exponent,
-        pkcs1v15: rsa::pkcs1v15::VerifyingKey::new(parsed.clone()),
-        pss: rsa::pss::VerifyingKey::new(parsed),
-    }))
+    let parsed = rsa::PublicKey::new(&modulus, &exponent).ok_or(KeyFlaw::RsaNumbers)?;
+    Ok(KeyMaterial::Rsa(RsaKey { modulus, exponent, parsed }))
 }
 
 /// RFC 7518 §6.2.1.
@@ -122,8 +109,12 @@ fn p384(json: &Value) -> Result<KeyMaterial, KeyFlaw> {
 
 /// RFC 8037 §2.
 fn ed25519(json: &Value) -> Result<KeyMaterial, KeyFlaw> {
-    let parsed = ed25519_compact::PublicKey::from_slice(&bytes(json, "x")?).map_err(|_| KeyFlaw::Member("x"))?;
-    parsed.validate().map_err(|_| KeyFlaw::Point)?;
+    let point = bytes(json, "x")?.try_into().map_err(|_| KeyFlaw::Member("x"))?;
+    let parsed = ed25519_dalek::VerifyingKey::from_bytes(&point).map_err(|_| KeyFlaw::Point)?;
+    // RFC 8032 §5.1.3 knows one encoding of a point, and the library reads others too
+    if parsed.is_weak() || parsed.to_edwards().compress().to_bytes() != point {
+        return Err(KeyFlaw::Point);
+    }
     Ok(KeyMaterial::Ed25519(Ed25519Key { parsed }))
 }
 

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
 
 use super::flaws::MAX_KEYS;
-use super::{Algorithm, KeyError, KeyFlaw, KeyWarning, jwk};
+use super::{Algorithm, KeyError, KeyFlaw, KeyWarning, jwk, rsa};
 
 /// One public key or shared secret.
 ///
@@ -120,8 +120,7 @@ impl fmt::Debug for HmacKey {
 pub struct RsaKey {
     pub(super) modulus: Vec<u8>,
     pub(super) exponent: Vec<u8>,
-    pub(super) pkcs1v15: rsa::pkcs1v15::VerifyingKey<Sha256>,
-    pub(super) pss: rsa::pss::VerifyingKey<Sha256>,
+    pub(super) parsed: rsa::PublicKey,
 }
 
 impl RsaKey {
@@ -167,13 +166,13 @@ impl P384Key {
 /// An Ed25519 public key.
 #[derive(Debug)]
 pub struct Ed25519Key {
-    pub(super) parsed: ed25519_compact::PublicKey,
+    pub(super) parsed: ed25519_dalek::VerifyingKey,
 }
 
 impl Ed25519Key {
     /// The public key as in RFC 8032 §5.1.5.
     pub fn bytes(&self) -> &[u8; 32] {
-        &self.parsed
+        self.parsed.as_bytes()
     }
 }
 

@@ -41,6 +41,7 @@ mod jwk;
 mod keys;
 mod memory;
 mod pure;
+mod rsa;
 mod token;
 
 #[cfg(test)]

@@ -1,4 +1,13 @@
 //! Signature checks in pure Rust, for platforms that have nothing faster.
+//!
+//! Microseconds of processor for one check with a key that is ready, RSA's of 2048 bits, on one machine:
+//!
+//! | | HS256 | RS256, PS256 | ES256 | ES384 | EdDSA |
+//! |---|---|---|---|---|---|
+//! | in Wasm, as Spin runs it | 2 | 180 | 1,070 | 4,050 | 160 |
+//! | native | 0.3 | 39 | 330 | 990 | 45 |
+//!
+//! `.cargo/config.toml` has a part in the first line.
 
 use p256::ecdsa::signature::Verifier;
 
@@ -15,17 +24,14 @@ pub fn verify_pure(algorithm: Algorithm, key: &Key, message: &[u8], signature: &
     }
     match (algorithm, key.material()) {
         (Algorithm::HS256, KeyMaterial::Hmac(key)) => key.verify(message, signature),
-        (Algorithm::RS256, KeyMaterial::Rsa(key)) => rsa::pkcs1v15::Signature::try_from(signature)
-            .is_ok_and(|signature| key.pkcs1v15.verify(message, &signature).is_ok()),
-        (Algorithm::PS256, KeyMaterial::Rsa(key)) => {
-            rsa::pss::Signature::try_from(signature).is_ok_and(|signature| key.pss.verify(message, &signature).is_ok())
-        }
+        (Algorithm::RS256, KeyMaterial::Rsa(key)) => key.parsed.verify_pkcs1v15(message, signature),
+        (Algorithm::PS256, KeyMaterial::Rsa(key)) => key.parsed.verify_pss(message, signature),
         (Algorithm::ES256, KeyMaterial::P256(key)) => p256::ecdsa::Signature::from_slice(signature)
             .is_ok_and(|signature| key.parsed.verify(message, &signature).is_ok()),
         (Algorithm::ES384, KeyMaterial::P384(key)) => p384::ecdsa::Signature::from_slice(signature)
             .is_ok_and(|signature| key.parsed.verify(message, &signature).is_ok()),
-        (Algorithm::EdDSA, KeyMaterial::Ed25519(key)) => ed25519_compact::Signature::from_slice(signature)
-            .is_ok_and(|signature| key.parsed.verify(message, &signature).is_ok()),
+        (Algorithm::EdDSA, KeyMaterial::Ed25519(key)) => ed25519_dalek::Signature::from_slice(signature)
+            .is_ok_and(|signature| key.parsed.verify_strict(message, &signature).is_ok()),
         // spelled out, so that a new algorithm cannot be forgotten here
         (
             Algorithm::HS256

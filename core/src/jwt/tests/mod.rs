@@ -6,9 +6,10 @@ mod memory;
 mod signatures;
 mod tokens;
 mod vectors;
+mod wycheproof;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use p256::ecdsa::signature::Signer;
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -78,7 +79,7 @@ fn eddsa_jwk() -> Value {
 /// The `seed`th of many P-256 keys, with its public JWK.
 fn p256_key(seed: u8) -> (p256::ecdsa::SigningKey, Value) {
     let key = p256::ecdsa::SigningKey::from_slice(&[seed; 32]).unwrap();
-    let point = key.verifying_key().to_encoded_point(false);
+    let point = key.verifying_key().to_sec1_point(false);
     let jwk = json!({ "kty": "EC", "crv": "P-256", "x": b64(point.x().unwrap()), "y": b64(point.y().unwrap()) });
     (key, jwk)
 }

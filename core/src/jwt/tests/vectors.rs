@@ -98,3 +98,20 @@ pub(super) const N_8192: &str = "8YRq_Jeo79efdLvqIbDKn5IUabaovOqEL0C9Gk71uDx6T_7
      iNqV9VFONHnKjpfEUaTFZ90wM5AMXbZuVV-pHsuafat5EvVeNQ8jHJea6IvNrev-1Fopv0it-U0rvJoj03B8OGJ8xy65ZDvVDHQdKCPeIq-u\
      r4zLlP2GvSr-YoTH45O6ZjHdmUDPIDoCti23HN_Zgm2If56ATO_usPcvnefnMvNFiJUX6v2MN1N5jN-sGEIznfSF819qXJ5ZDm64Vg0634Y7\
      zggarv_OFORzRKKyxSXnaYjNeE_wPTYEsCUZsvnMUrHcWmn88d6Kt5Fz7uXwtE2CzKBWPQ";
+
+// A modulus one bit longer than whole bytes, of two primes by openssl prime; signatures of "portico" by openssl dgst -sha256 -sign,
+// the second with -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32.
+pub(super) const N_2049: &str = "AZXruDfGaKI9MB-wAqBJhJ0z9tWHw4otmlS8pf5WHjY_D3Yl9bIN-Mkfp_UesGidt8Sy4RjEEjXFEU4n8Q89VC8Yrg5UJbC8Dqp7FYXjcmCdYn\
+     uZDkBcpfdnUx7RHuIP3M3VI_zVpcZXqqZOLM_RxFbtsxDIRkQ6Ax1r0qzNYowu0CUuxcav7sPzh0NMHZJ4KnXz30PrUfUO53nQkjEr1pZ1AeYA\
+     hDC262ebLtJmL9D6mMVDabdt3h63swOI4gfRAlHlrC60F-w7sV1w8LsfQVhT89eUH3uAYfRum9o7siHsKnNUtucxMZ2iETWbJQFu3cMeDPK9LI\
+     eQkvL2YnDS3Sc";
+
+pub(super) const RS256_2049: &str = "AXstQR3xE7I9vLNZRQPKgq68Nud5xAfLLY3VHF8sSBBEvuzwxiJTM9iETvPdomhnsWcs8QBMRg_XGHDbJO--_tek3LfEZ7md33PryVAl2_F7l1\
+     NoTEa0Y8jB2IJMJ81E8qtq7AaW3NeNcyd1HGYdPrwn6mJP0WCnZ5KOBpo255cEBEPSZME8Oty8kstmy6C58yU8vowABfLOeVtAIoPAFdLdJGQ-\
+     itQp-3zOFHE8uKRYMl3V7O_soD5h_RFjrHY5tceXC87YDymr9dCVOPCNecLsSrvDfCNp42Bg7Z1kaOE9LAr7lF89RbajpYSXSTQIrFNIVLdKkY\
+     DdamgoEtmajHs";
+
+pub(super) const PS256_2049: &str = "AXRSSh5H6s1kQZ79XvZxQ--F_a7ROV7de_yiP2IaguDMdkhZXqFI5lWh7x69HOvbGpFNdbEBNNREZJoOMzQcFjoK32zJV1G5yO9lhJreW5eBnZ\
+     0RQpKsCk_AiB9aSVYtHeHFnYcbeRq-RWGJ91NCo2Q2NyemVXaBHklCoeBuS8p5uNe8K7UdzAUXm0qcUYG86T01I10YUYWaGIXYCIr28NL2V1C0\
+     yWDA196SHQUao162IrUC2dyNDNE4-D3hxYZp2AXBAGV0nbmjEQu47AWXEsXNi2fiyuDb3r7d2U9t_HtE22hC7ALXwqDSambKLRjOyNUiKlMXEV\
+     iidfgV1_FfE88";

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use ed25519_dalek::{Signer, SigningKey};
 use http::{HeaderMap, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -22,14 +23,14 @@ use crate::sim::{Sim, SimStream, block_on};
 /// The URL under which the issuer of all tests has its keys.
 const URL: &str = "https://id.example/keys";
 
-/// One of many Ed25519 keys: its pair.
-fn pair(seed: u8) -> ed25519_compact::KeyPair {
-    ed25519_compact::KeyPair::from_seed(ed25519_compact::Seed::new([seed; 32]))
+/// One of many Ed25519 keys.
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(&[seed; 32])
 }
 
 /// The public half of that key, called `k` and its number.
 fn jwk(seed: u8) -> Value {
-    let x = Base64UrlUnpadded::encode_string(&*pair(seed).pk);
+    let x = Base64UrlUnpadded::encode_string(key(seed).verifying_key().as_bytes());
     json!({ "kty": "OKP", "crv": "Ed25519", "kid": format!("k{seed}"), "x": x })
 }
 
@@ -43,8 +44,8 @@ fn token(seed: u8, sub: &str) -> String {
     let part = |value: Value| Base64UrlUnpadded::encode_string(value.to_string().as_bytes());
     let header = part(json!({ "alg": "EdDSA", "kid": format!("k{seed}") }));
     let input = format!("{header}.{}", part(json!({ "sub": sub, "exp": 1_893_456_000 })));
-    let signature = pair(seed).sk.sign(&input, None);
-    format!("{input}.{}", Base64UrlUnpadded::encode_string(&*signature))
+    let signature = key(seed).sign(input.as_bytes()).to_bytes();
+    format!("{input}.{}", Base64UrlUnpadded::encode_string(&signature))
 }
 
 /// A gateway whose only route takes what this identity proves.
