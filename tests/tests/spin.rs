@@ -1,19 +1,27 @@
 //! What cases cannot show of the component on the WASI host: many clients at once, large bodies, and what is left after a trap.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+#[path = "spin/support.rs"]
+mod support;
+
+use std::net::SocketAddr;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use portico_tests::spin::Host;
 use serde_json::{Value, json};
+
+use self::support::{Redis, ask, ask_as, counts, limits, origin, silent, told};
 
 const CLIENTS: usize = 64;
 const REQUESTS: usize = 10;
 const LIMIT: u32 = 100;
 const LARGE: usize = 100_000_000;
+/// How many requests one instance is to count: more than Spin gives it, and than half the handles that the host has for it.
+const INSTANCE: usize = 200;
+/// In which 100 units come back, in microseconds.
+const WEEK: u64 = 7 * 24 * 3_600 * 1_000_000;
 
 fn gateway(upstream: Option<SocketAddr>, route: Value) -> Value {
     let mut config = json!({ "portico": 1, "name": "test", "routes": [route] });
@@ -32,96 +40,6 @@ fn limited() -> Value {
 fn serve(config: &Value, arguments: &[&str]) -> Host {
     let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
     Host::serve(config, &arguments).unwrap()
-}
-
-/// Sends a request and reads all of the response: its status and the length of its body.
-fn ask(address: SocketAddr, path: &str, body: Option<usize>) -> (u16, usize) {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let method = if body.is_some() { "POST" } else { "GET" };
-    let length = body.unwrap_or_default();
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
-    stream.write_all(head.as_bytes()).unwrap();
-    write_zeros(&mut stream, length);
-    let mut stream = BufReader::new(stream);
-    let (status, _) = read_head(&mut stream);
-    if status.contains(" 502") {
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        panic!("{text}");
-    }
-    let read = std::io::copy(&mut stream, &mut std::io::sink()).unwrap();
-    (status.split(' ').nth(1).unwrap().parse().unwrap(), usize::try_from(read).unwrap())
-}
-
-fn write_zeros(stream: &mut impl std::io::Write, length: usize) {
-    let part = [b'0'; 65536];
-    let mut left = length;
-    while left > 0 {
-        let some = left.min(part.len());
-        // whoever reads may have seen enough
-        if stream.write_all(&part[..some]).is_err() {
-            return;
-        }
-        left -= some;
-    }
-}
-
-/// The first line of a message, and the length that it declares.
-fn read_head(stream: &mut impl std::io::BufRead) -> (String, usize) {
-    let (mut first, mut length) = (String::new(), 0);
-    stream.read_line(&mut first).unwrap();
-    loop {
-        let mut line = String::new();
-        stream.read_line(&mut line).unwrap();
-        match line.trim_end().split_once(':') {
-            None => return (first, length),
-            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                length = value.trim().parse().unwrap()
-            }
-            Some(_) => {}
-        }
-    }
-}
-
-/// An upstream: it reads what is sent and answers with as many bytes as its path says.
-fn origin() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(stream) = stream else { return };
-            thread::spawn(move || {
-                let mut stream = BufReader::new(stream);
-                let (line, length) = read_head(&mut stream);
-                let sent = std::io::copy(&mut stream.by_ref().take(length as u64), &mut std::io::sink()).unwrap();
-                assert_eq!(sent, length as u64, "the upload is whole");
-                let answer: usize = line.split(' ').nth(1).unwrap()[1..].parse().unwrap();
-                let stream = stream.get_mut();
-                let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
-                let head = format!("{head}Content-Length: {answer}\r\n\r\n");
-                stream.write_all(head.as_bytes()).unwrap();
-                write_zeros(stream, answer);
-            });
-        }
-    });
-    address
-}
-
-/// What the host says at its other address.
-fn told(host: &Host, request: &str, body: &str) -> String {
-    let mut stream = TcpStream::connect(host.control).unwrap();
-    let length = body.len();
-    let head = format!("{request} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
-    text.split_once("\r\n\r\n").unwrap().1.to_owned()
-}
-
-/// What the host counted.
-fn counts(host: &Host) -> Value {
-    serde_json::from_str(&told(host, "GET /counts", "")).unwrap()
 }
 
 /// How many requests pass of those that 64 clients send at once, spread over hosts.
@@ -146,7 +64,7 @@ fn passed(hosts: &[&Host]) -> u32 {
 
 #[test]
 fn of_64_clients_at_once_exactly_the_limit_passes_in_memory() {
-    let host = serve(&limited(), &[]);
+    let host = serve(&limited(), &["--threads=8"]);
     assert_eq!(passed(&[&host]), LIMIT, "{}", host.said());
     assert!(counts(&host)["instances"].as_u64() > Some(1), "{}", counts(&host));
 }
@@ -164,6 +82,50 @@ fn of_64_clients_at_once_exactly_the_limit_passes_in_a_file() {
     let second = passed(&[&host]);
     std::fs::remove_file(file).unwrap();
     assert_eq!((first, second), (LIMIT, 0), "{said}{}", host.said());
+}
+
+/// Makes a limit as if it had been last used a while ago, in the span of time before this one.
+fn let_a_span_pass(host: &Host, limit: &str, time: u64) {
+    let parts: Vec<_> = limit.split('/').collect();
+    let [_, hours, span, key] = parts[..] else { panic!("{limit}") };
+    let before = span.parse::<u64>().unwrap() - 1;
+    told(host, &format!("DELETE /values/{limit}"), "");
+    told(host, &format!("PUT /values/limits/{hours}/{before}/{key}"), time.to_le_bytes());
+}
+
+/// The time of now, in microseconds.
+fn now() -> u64 {
+    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap()
+}
+
+#[test]
+fn of_64_clients_at_once_exactly_what_a_span_has_left_passes_in_the_next() {
+    let host = serve(&limited(), &["--threads=8"]);
+    assert_eq!(ask(host.clients, "/", None).0, 200);
+    let [limit] = &limits(&host)[..] else { panic!("one limit") };
+    let_a_span_pass(&host, limit, now() + WEEK * 60 / 100);
+    assert_eq!(passed(&[&host]), 40, "{}", host.said());
+}
+
+#[test]
+fn an_instance_can_count_each_of_its_requests_even_where_a_span_begins() {
+    let policies = json!({ "rate_limit": { "limit": 1, "per": "7d", "by": { "header": "X-Client" } } });
+    let route = json!({ "name": "a", "match": { "path": "/" }, "respond": {}, "policies": policies });
+    let requests = format!("--requests={INSTANCE}");
+    let host = serve(&gateway(None, route), &["--threads=1", "--idle=60000", &requests]);
+    let statuses =
+        || -> Vec<_> { (0..INSTANCE).map(|client| ask_as(host.clients, &client.to_string(), "/", None).0).collect() };
+    assert_eq!(statuses(), [200; INSTANCE], "{}", host.said());
+    let limits = limits(&host);
+    assert_eq!(limits.len(), INSTANCE);
+    // every second one has its unit back
+    for (index, limit) in limits.iter().enumerate() {
+        let_a_span_pass(&host, limit, if index % 2 == 0 { now() - 1 } else { now() + WEEK });
+    }
+    let statuses = statuses();
+    let with = |status| statuses.iter().filter(|told| **told == status).count();
+    assert_eq!((with(200), with(429)), (INSTANCE / 2, INSTANCE / 2), "{statuses:?} {}", host.said());
+    assert_eq!(counts(&host)["instances"], 2);
 }
 
 #[test]
@@ -184,37 +146,51 @@ fn what_limits_left_behind_is_deleted_and_nothing_else() {
     assert_eq!(limits.len(), 2, "{limits:?}");
 }
 
-/// A Redis of the test's own. It ends when it is dropped.
-struct Redis(Child);
-
-impl Redis {
-    fn start() -> (Self, SocketAddr) {
-        // a port that was free a moment ago: Redis takes no other kind
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let arguments = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"];
-        let mut command = Command::new("redis-server");
-        command.args(arguments).arg(address.port().to_string()).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("redis-server is there after scripts/setup");
-        let output = BufReader::new(child.stdout.take().unwrap());
-        let ready = output.lines().map_while(Result::ok).any(|line| line.contains("Ready to accept connections"));
-        assert!(ready, "redis-server ended");
-        (Self(child), address)
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
 #[test]
 fn of_64_clients_at_once_exactly_the_limit_passes_in_a_redis_that_two_hosts_share() {
     let (_redis, address) = Redis::start();
     let limits = format!("--variable=portico_limits=redis://{address}");
     let hosts = [serve(&limited(), &[&limits]), serve(&limited(), &[&limits])];
     assert_eq!(passed(&[&hosts[0], &hosts[1]]), LIMIT, "{}{}", hosts[0].said(), hosts[1].said());
+}
+
+/// A route for each way to go on without a store.
+fn on_errors() -> Value {
+    let route = |on_error| {
+        let policies = json!({ "rate_limit": { "limit": 1, "per": "7d", "by": "route", "on_error": on_error } });
+        json!({ "name": on_error, "match": { "path": format!("/{on_error}") }, "respond": {}, "policies": policies })
+    };
+    json!({ "portico": 1, "name": "test", "routes": [route("deny"), route("allow"), route("local")] })
+}
+
+#[test]
+fn without_an_answer_of_redis_on_error_decides() {
+    let limits = format!("--variable=portico_limits=redis://{}", silent());
+    let host = serve(&on_errors(), &[&limits, "--threads=1", "--idle=60000"]);
+    let asked = ["/deny", "/allow", "/allow", "/local", "/local", "/deny"];
+    let statuses = asked.map(|path| ask(host.clients, path, None).0);
+    assert_eq!(statuses, [503, 200, 200, 200, 429, 503], "{}", host.said());
+    let said = host.said();
+    assert!(said.contains("redis: no answer within 1s"), "{said}");
+    // the last line may have had no time
+    let lines: Vec<Value> = host.end().iter().filter_map(|line| serde_json::from_str(line).ok()).take(5).collect();
+    // the first decision of each is about the route
+    let reasons: Vec<_> = lines.iter().map(|line| line["decisions"][1]["reason"].as_str().unwrap()).collect();
+    let unavailable = "store_unavailable";
+    assert_eq!(reasons, [unavailable, unavailable, unavailable, unavailable, "rate_limited"], "{lines:?}");
+}
+
+#[test]
+fn a_redis_that_stands_still_is_asked_again_by_the_next_request() {
+    let (redis, address) = Redis::start();
+    let limits = format!("--variable=portico_limits=redis://{address}");
+    let host = serve(&limited(), &[&limits, "--threads=1", "--idle=60000"]);
+    let ask = || ask(host.clients, "/", None).0;
+    assert_eq!(ask(), 200, "{}", host.said());
+    redis.signal("-STOP");
+    assert_eq!([ask(), ask()], [503, 503], "{}", host.said());
+    redis.signal("-CONT");
+    assert_eq!(ask(), 200, "{}", host.said());
 }
 
 #[test]

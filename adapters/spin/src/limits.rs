@@ -14,14 +14,15 @@ use std::time::Duration;
 use portico_core::digest::sha256_hex;
 use portico_core::limit::{Quota, Verdict};
 use portico_core::{StoreError, Timestamp, within};
-use spin_sdk::wasip3::clocks::monotonic_clock;
+use wasip3::clocks::monotonic_clock;
 
 use self::redis::Redis;
 use self::wasi::Wasi;
 use crate::platform::nanos;
 
-/// A Redis that has not answered after this long cannot be reached: Spin itself would wait for minutes.
-const REDIS_TIMEOUT: Duration = Duration::from_secs(1);
+/// A store that has not decided after this long cannot be reached: Spin itself waits for a Redis as long as it takes, and one who is
+/// always overtaken in the key-value store tries for ever.
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Where limits are counted.
 #[derive(Debug)]
@@ -60,20 +61,20 @@ impl Limits {
     ) -> Result<Verdict, StoreError> {
         // keys name clients, and are as long as clients like
         let key = sha256_hex(key.as_bytes());
+        let deadline = monotonic_clock::wait_for(nanos(TIMEOUT));
         match self {
             Self::KeyValue(store) => {
                 store.counted();
-                keyvalue::take(store, &key, quota, cost, now)
-            }
-            Self::Redis(redis) => {
-                let deadline = monotonic_clock::wait_for(nanos(REDIS_TIMEOUT));
-                let taken = within(deadline, redis.take(&key, quota, cost)).await;
-                taken.unwrap_or_else(|| {
-                    eprintln!("redis: no answer within {REDIS_TIMEOUT:?}");
-                    redis.disconnect();
+                within(deadline, keyvalue::take(store, &key, quota, cost, now)).await.unwrap_or_else(|| {
+                    eprintln!("key-value store: one request was overtaken by others for {TIMEOUT:?}");
                     Err(StoreError)
                 })
             }
+            Self::Redis(redis) => within(deadline, redis.take(&key, quota, cost)).await.unwrap_or_else(|| {
+                eprintln!("redis: no answer within {TIMEOUT:?}");
+                redis.disconnect();
+                Err(StoreError)
+            }),
             Self::Nowhere => Err(StoreError),
         }
     }

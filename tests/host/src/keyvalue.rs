@@ -11,6 +11,10 @@ use crate::bindings::keyvalue_wit::batch;
 use crate::bindings::keyvalue_wit::store::{self, Error, KeyResponse};
 use crate::store::{self as stores, CompareAndSwap, NotSwapped, Open};
 
+/// The most handles that an instance may have, those that were swapped included: what the table in `KeyValueDispatch` has room for
+/// where nothing else is said. Spin's own `build` (`lib.rs` beside that file) says 2^32, and no test would ever notice what is wasted.
+const HANDLES: usize = 256;
+
 /// A value that is to be swapped.
 #[derive(Clone)]
 #[expect(unreachable_pub, reason = "generated traits are public, and name it")]
@@ -41,6 +45,9 @@ impl State {
 
     async fn new_cas(&mut self, store: Open, key: String) -> Result<Resource<Cas>, Error> {
         let swap = self.app.faults.read(store.0.compare_and_swap(&key)).await?;
+        if self.table.iter_mut().filter(|entry| entry.is::<Cas>()).count() >= HANDLES {
+            return Err(Error::Other("too many compare_and_swaps opened".to_owned()));
+        }
         self.table.push(Cas { store, key, swap }).map_err(gone)
     }
 }

@@ -15,10 +15,16 @@
 //! |---|---|
 //! | none, 0 | nobody took anything in this span yet |
 //! | more than 0 | the time |
-//! | less than 0 | sealed: this time, negative, went to the next span |
+//! | less than 0 | sealed, once or several times: what is left over [`SEAL`] went to the next span |
 //!
 //! One who comes first into a span looks back: at what is there to take along. One who is late and comes first into a span looks
 //! ahead: there may be a next one already. Each creates its key before it looks, so at least one of the two sees the other.
+//!
+//! # What it costs
+//!
+//! Of a key that is there: one read for a request that is denied, one read and one swap for one that passes. Only a swap can come
+//! too late, because of another instance: then its request waits a little, each time longer, and begins anew; how long, says whoever
+//! called. Sealing adds to a value, whatever it is, and creating adds nothing: neither ever comes too late.
 
 use portico_core::limit::{Quota, Verdict, decide};
 use portico_core::{StoreError, Timestamp};
@@ -29,22 +35,29 @@ pub(super) const PREFIX: &str = "limits/";
 /// The shortest span of time, in microseconds.
 pub(super) const HOUR: u64 = 3_600 * 1_000_000;
 
-/// How often others may come in between. Who is denied swaps nothing, so only as many compete as may pass.
-const ATTEMPTS: u32 = 24;
+/// What is added to a time to seal it. Times stay below it until the year 2540, and 512 fit into an `i64`: as many may seal one at
+/// once.
+const SEAL: i64 = i64::MIN / 512;
 
 /// What a store can do, in steps that are atomic each.
 pub(super) trait Store {
     /// A value that was read, to be swapped against.
     type Read;
 
-    /// Makes a key of value 0, unless it is there.
-    fn create(&self, key: &str) -> Result<(), StoreError>;
+    /// Adds to a value, 0 if there is none, and gives the sum.
+    fn increment(&self, key: &str, by: i64) -> Result<i64, StoreError>;
 
-    /// Reads a key.
+    /// A value, if there is one.
+    fn value(&self, key: &str) -> Result<Option<i64>, StoreError>;
+
+    /// Reads a value that is to be swapped, if there is one.
     fn read(&self, key: &str) -> Result<(Self::Read, Option<i64>), StoreError>;
 
     /// Replaces a value that was read and was there.
     fn swap(&self, read: Self::Read, value: i64) -> Result<Swapped, StoreError>;
+
+    /// Waits until it is worth the while to try again for one who was late this many times before.
+    async fn wait(&self, late: u32);
 }
 
 /// What became of a swap.
@@ -56,8 +69,8 @@ pub(super) enum Swapped {
     Late,
 }
 
-/// Takes `cost` from the limit of `key`.
-pub(super) fn take(
+/// Takes `cost` from the limit of `key`. It tries until it is given up.
+pub(super) async fn take(
     store: &impl Store,
     key: &str,
     quota: &Quota,
@@ -65,65 +78,59 @@ pub(super) fn take(
     now: impl Fn() -> Timestamp,
 ) -> Result<Verdict, StoreError> {
     let hours = hours(quota);
+    let name = |span| name(hours, span, key);
     let mut span = now().as_micros() / (hours * HOUR);
-    for _ in 0..ATTEMPTS {
-        let name = name(hours, span, key);
-        let (read, value) = store.read(&name)?;
+    let mut late = 0;
+    loop {
+        let (read, value) = read(store, &name(span))?;
         let known = match value {
-            None => {
-                // when its answer got lost it is there all the same
-                if store.create(&name).is_err() && store.read(&name)?.1.is_none() {
-                    return Err(StoreError);
-                }
-                continue;
-            }
-            Some(..0) => {
+            ..0 => {
                 span += 1;
                 continue;
             }
-            Some(0) => {
-                if let (_, Some(_)) = store.read(&self::name(hours, span + 1, key))? {
-                    span += 1;
-                    continue;
-                }
-                taken_along(store, &self::name(hours, span.saturating_sub(1), key))?
+            0 if store.value(&name(span + 1))?.is_some() => {
+                span += 1;
+                continue;
             }
-            Some(time) => Some(time),
+            0 => taken_along(store, &name(span.saturating_sub(1)))?,
+            time => Some(time),
         };
         let known = known.and_then(|time| u64::try_from(time).ok()).map(Timestamp::from_micros);
         let (verdict, next) = decide(known, quota, now(), cost);
-        if !verdict.allowed && value != Some(0) {
+        if !verdict.allowed && value != 0 {
             return Ok(verdict);
         }
         let next = i64::try_from(next.as_micros()).map_err(|_| StoreError)?;
         if store.swap(read, next)? == Swapped::Done {
             return Ok(verdict);
         }
+        store.wait(late).await;
+        late += 1;
     }
-    eprintln!("key-value store: {ATTEMPTS} attempts to count one request were overtaken");
-    Err(StoreError)
+}
+
+/// Reads a value that is to be swapped; makes it if it is not there.
+fn read<S: Store>(store: &S, name: &str) -> Result<(S::Read, i64), StoreError> {
+    if let (read, Some(value)) = store.read(name)? {
+        return Ok((read, value));
+    }
+    // when its answer got lost it is there all the same
+    let created = store.increment(name, 0);
+    match store.read(name)? {
+        (read, Some(value)) => Ok((read, value)),
+        (_, None) => created.and(Err(StoreError)),
+    }
 }
 
 /// The time of a span that is over, which nobody takes from afterwards.
 fn taken_along(store: &impl Store, name: &str) -> Result<Option<i64>, StoreError> {
-    for _ in 0..ATTEMPTS {
-        let (read, value) = store.read(name)?;
-        match value {
-            None => return Ok(None),
-            Some(sealed @ ..0) => return Ok((sealed != SEALED_EMPTY).then(|| -sealed)),
-            Some(time) => {
-                let sealed = if time == 0 { SEALED_EMPTY } else { -time };
-                if store.swap(read, sealed)? == Swapped::Done {
-                    return Ok(Some(time).filter(|time| *time != 0));
-                }
-            }
-        }
-    }
-    Err(StoreError)
+    let sealed = match store.value(name)? {
+        None => return Ok(None),
+        Some(sealed @ ..0) => sealed,
+        Some(_) => store.increment(name, SEAL)?,
+    };
+    Ok(Some(sealed.rem_euclid(SEAL)).filter(|time| *time != 0))
 }
-
-/// A span that was sealed before anybody took from it.
-const SEALED_EMPTY: i64 = i64::MIN;
 
 /// The length of a quota's spans, in hours: at least its window, and the same for quotas that do not differ much.
 fn hours(quota: &Quota) -> u64 {
@@ -131,7 +138,7 @@ fn hours(quota: &Quota) -> u64 {
 }
 
 /// The name of a limit's key in one span.
-fn name(hours: u64, span: u64, key: &str) -> String {
+pub(super) fn name(hours: u64, span: u64, key: &str) -> String {
     format!("{PREFIX}{hours}/{span}/{key}")
 }
 

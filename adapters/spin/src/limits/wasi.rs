@@ -3,23 +3,33 @@
 //! Its functions do not let other requests of the instance run meanwhile, so that one step of a limit is never overtaken from within
 //! the instance. With Spin's SQLite store, which is in the same process, each takes microseconds.
 //!
-//! Spin keeps at most 256 values for an instance that are to be swapped, and forgets none that was (`swap` in its
-//! `crates/factor-key-value/src/host.rs`). An instance of 128 requests needs one for each that passes, one more for a key that
-//! comes into a new span, and one for each that comes too late because of another instance. Should they run out, the limits of
-//! that instance are without their store until its requests are used up.
+//! A value that was read to be swapped has a handle. Dropped, it is gone; swapped, whether in time or too late, it stays in Spin's
+//! table until the instance ends, for nobody can drop it any more (`swap` in its `crates/factor-key-value/src/host.rs`). The table has
+//! room for 2^32 there, and for 256 where nothing else is said (`lib.rs`, `KeyValueDispatch::new`): so a handle is swapped only where
+//! something changes, once for each limit that a request passes, and everything else does without.
 
 use std::cell::{Cell, OnceCell};
+use std::time::Duration;
 
 use portico_core::{StoreError, Timestamp};
 use spin_sdk::experimental::wasi::keyvalue::atomics::{self, Cas, CasError};
 use spin_sdk::experimental::wasi::keyvalue::batch;
 use spin_sdk::experimental::wasi::keyvalue::store::{self, Bucket, Error};
+use wasip3::clocks::monotonic_clock;
 
-use super::keyvalue::{HOUR, Store, Swapped, is_over};
+use super::keyvalue::{HOUR, Store, Swapped, is_over, name};
+use crate::instance;
+use crate::platform::nanos;
 use crate::values::LABEL;
 
-/// Says in which hour what is over was last deleted.
-const CLEANED: &str = "limits/cleaned";
+/// Stands for a limit's key in the name of a value that says who deletes in that hour what is over. No key is like it.
+const CLEANED: &str = "cleaned";
+
+/// The longest wait of one who was late for the first time. It doubles with each further time, [`DOUBLED`] times.
+const WAIT: Duration = Duration::from_millis(1);
+
+/// How often a wait doubles.
+const DOUBLED: u32 = 4;
 
 /// Keys that are deleted at once.
 const BATCH: usize = 1_000;
@@ -46,26 +56,13 @@ impl Wasi {
         if !self.counted.get() || self.looked.replace(hour) == hour {
             return;
         }
-        if self.claim(hour) == Ok(Swapped::Done) {
-            // what is left is left for the next hour
-            let _ = self.delete(now);
+        // whoever counts first does it; what is left is left for the next hour
+        if self.increment(&name(1, hour, CLEANED), 1) == Ok(1) && self.delete(now).is_err() {
+            eprintln!(
+                "what limits left in the key-value store could not be deleted\nhelp: Spin lists no more than a million keys: \
+                 with more of them count in a Redis, which portico_limits names"
+            );
         }
-    }
-
-    /// Whether the hour's work is this instance's.
-    fn claim(&self, hour: u64) -> Result<Swapped, StoreError> {
-        let hour = i64::try_from(hour).map_err(|_| StoreError)?;
-        let (read, last) = match self.read(CLEANED)? {
-            (read, Some(last)) => (read, last),
-            (_, None) => {
-                self.create(CLEANED)?;
-                let (read, last) = self.read(CLEANED)?;
-                (read, last.ok_or(StoreError)?)
-            }
-        };
-        // a clock that was far ahead once must not put it off until then
-        let done = (hour..=hour.saturating_add(1)).contains(&last);
-        if done { Ok(Swapped::Late) } else { self.swap(read, hour) }
     }
 
     /// Deletes what is over. All keys come at once: as long as somebody reads Spin's stream of keys, its SQLite store does nothing
@@ -91,16 +88,18 @@ impl Wasi {
 impl Store for Wasi {
     type Read = Cas;
 
-    fn create(&self, key: &str) -> Result<(), StoreError> {
-        atomics::increment(self.bucket()?, key, 0).map(drop).map_err(failed)
+    fn increment(&self, key: &str, by: i64) -> Result<i64, StoreError> {
+        atomics::increment(self.bucket()?, key, by).map_err(failed)
+    }
+
+    fn value(&self, key: &str) -> Result<Option<i64>, StoreError> {
+        number(key, self.bucket()?.get(key).map_err(failed)?)
     }
 
     fn read(&self, key: &str) -> Result<(Cas, Option<i64>), StoreError> {
         let cas = Cas::new(self.bucket()?, key).map_err(failed)?;
-        let value = cas.current().map_err(failed)?;
-        let number = |bytes: Vec<u8>| bytes.try_into().map(i64::from_le_bytes);
-        let number = value.map(number).transpose().map_err(|_| failed(Error::Other(format!("{key} is no number"))))?;
-        Ok((cas, number))
+        let value = number(key, cas.current().map_err(failed)?)?;
+        Ok((cas, value))
     }
 
     fn swap(&self, read: Cas, value: i64) -> Result<Swapped, StoreError> {
@@ -110,6 +109,19 @@ impl Store for Wasi {
             Err(CasError::StoreError(error)) => Err(failed(error)),
         }
     }
+
+    async fn wait(&self, late: u32) {
+        let longest = nanos(WAIT) << late.min(DOUBLED);
+        // no two wait equally long, or they would meet again
+        let share = u64::from(instance::random() as u32);
+        monotonic_clock::wait_for(longest / 2 + ((longest / 2 * share) >> 32)).await;
+    }
+}
+
+/// What increments count: eight bytes.
+fn number(key: &str, value: Option<Vec<u8>>) -> Result<Option<i64>, StoreError> {
+    let number = value.map(|bytes| bytes.try_into().map(i64::from_le_bytes)).transpose();
+    number.map_err(|_| failed(Error::Other(format!("{key} is no number"))))
 }
 
 fn failed(error: Error) -> StoreError {

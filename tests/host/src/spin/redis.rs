@@ -1,10 +1,11 @@
 //! `spin:redis` 3.0.0 (spinframework/spin, crates/factor-outbound-redis/src/host.rs at 03702977): `open` connects, and a
-//! connection lives as long as its handle.
+//! connection lives as long as its handle. It waits for a Redis as long as that takes: the version of the crate `redis` that Spin has
+//! knows no time limits unless it is told some.
 
 use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncCommands, Client, ErrorKind, FromRedisValue, ParsingError, RedisError, Value};
+use redis::{AsyncCommands, AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, ParsingError, RedisError, Value};
 use wasmtime::component::{Accessor, HasSelf, Resource};
 
 use crate::app::{App, State};
@@ -75,7 +76,8 @@ impl HostConnection for State {
 impl<T: Send> HostConnectionWithStore<T> for HasSelf<State> {
     async fn open(accessor: &Accessor<T, Self>, address: String) -> Result<Resource<Connection>, Error> {
         let client = Client::open(address).map_err(|_| Error::InvalidAddress)?;
-        let connection = client.get_multiplexed_async_connection().await.map_err(other)?;
+        let patient = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+        let connection = client.get_multiplexed_async_connection_with_config(&patient).await.map_err(other)?;
         let push = |state: &mut State| state.table.push(Connection(connection));
         accessor.with(|mut access| push(access.get())).map_err(|_| Error::TooManyConnections)
     }

@@ -1,12 +1,21 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::Duration;
+
+use portico_core::sim::block_on;
+use portico_core::within;
 
 use super::*;
 
 /// When a span begins.
 const START: Timestamp = Timestamp::from_secs(1_700_000_000 / 3_600 * 3_600);
+
+/// How often one has to be late until the time is up.
+const LONG: u32 = 1_000;
 
 type Happening = Box<dyn FnOnce(&Sqlite)>;
 
@@ -16,7 +25,11 @@ type Happening = Box<dyn FnOnce(&Sqlite)>;
 struct Sqlite {
     values: RefCell<BTreeMap<String, i64>>,
     steps: Cell<u32>,
+    swaps: Cell<u32>,
+    waits: RefCell<Vec<u32>>,
     between: RefCell<Option<(u32, Happening)>>,
+    /// How many more swaps somebody comes before.
+    overtaken: Cell<u32>,
 }
 
 impl Sqlite {
@@ -39,26 +52,44 @@ impl Sqlite {
 impl Store for Sqlite {
     type Read = (String, Option<i64>);
 
-    fn create(&self, key: &str) -> Result<(), StoreError> {
+    fn increment(&self, key: &str, by: i64) -> Result<i64, StoreError> {
         self.step();
-        self.values.borrow_mut().entry(key.to_owned()).or_insert(0);
-        Ok(())
+        let mut values = self.values.borrow_mut();
+        let value = values.entry(key.to_owned()).or_default();
+        *value += by;
+        Ok(*value)
+    }
+
+    fn value(&self, key: &str) -> Result<Option<i64>, StoreError> {
+        self.step();
+        Ok(self.values.borrow().get(key).copied())
     }
 
     fn read(&self, key: &str) -> Result<((String, Option<i64>), Option<i64>), StoreError> {
-        self.step();
-        let value = self.values.borrow().get(key).copied();
+        let value = self.value(key)?;
         Ok(((key.to_owned(), value), value))
     }
 
     fn swap(&self, (key, was): (String, Option<i64>), value: i64) -> Result<Swapped, StoreError> {
         self.step();
+        self.swaps.set(self.swaps.get() + 1);
+        if let Some(left) = self.overtaken.get().checked_sub(1) {
+            self.overtaken.set(left);
+            return Ok(Swapped::Late);
+        }
         let mut values = self.values.borrow_mut();
         if was.is_some() && values.get(&key).copied() != was {
             return Ok(Swapped::Late);
         }
         values.insert(key, value);
         Ok(Swapped::Done)
+    }
+
+    async fn wait(&self, late: u32) {
+        self.waits.borrow_mut().push(late);
+        if late == LONG {
+            std::future::pending().await
+        }
     }
 }
 
@@ -67,7 +98,7 @@ fn quota(limit: u32, seconds: u64) -> Quota {
 }
 
 fn take_at(store: &Sqlite, quota: &Quota, now: Timestamp) -> bool {
-    take(store, "key", quota, 1, || now).unwrap().allowed
+    block_on(take(store, "key", quota, 1, || now)).unwrap().allowed
 }
 
 #[test]
@@ -132,30 +163,117 @@ fn what_is_over_can_be_told_by_its_name() {
     assert!(over(&name(1, span - 3, "key")));
     assert!(!over(&name(1, span - 2, "key")) && !over(&name(1, span, "key")));
     assert!(!over(&name(32, span / 32 - 2, "key")));
-    for other in ["limits/cleaned", "keys/1/2/3", "limits/1/x/key", "limits/1/1", "limits/18446744073709551615/9/key"] {
+    for other in ["limits/1/cleaned", "keys/1/2/3", "limits/1/x/key", "limits/1/1", "limits/18446744073709551615/9/key"]
+    {
         assert!(!over(other), "{other}");
     }
 }
 
 #[test]
-fn one_who_is_always_overtaken_gives_up() {
-    struct Overtaken;
+fn a_value_is_swapped_once_for_each_who_passes() {
+    let (store, quota) = (Sqlite::default(), quota(2, 3_600));
+    let taken = |now, passes, swaps| {
+        store.swaps.set(0);
+        assert_eq!((take_at(&store, &quota, now), store.swaps.get()), (passes, swaps));
+    };
+    taken(START, true, 1);
+    taken(START, true, 1);
+    taken(START, false, 0);
+    // who comes first into a span takes the time along, allowed or not
+    let next = START + Duration::from_secs(3_600);
+    taken(next, true, 1);
+    taken(next, true, 1);
+    taken(next, false, 0);
+    taken(next + Duration::from_secs(3_600), true, 1);
+    assert!(store.waits.borrow().is_empty(), "nobody came in between");
+}
 
-    impl Store for Overtaken {
-        type Read = ();
+#[test]
+fn one_who_is_overtaken_waits_ever_longer_and_passes() {
+    let (store, quota) = (Sqlite::default(), quota(1, 60));
+    store.overtaken.set(100);
+    assert!(take_at(&store, &quota, START));
+    assert_eq!(*store.waits.borrow(), (0..100).collect::<Vec<_>>());
+}
 
-        fn create(&self, _: &str) -> Result<(), StoreError> {
-            Ok(())
-        }
+#[test]
+fn one_who_is_always_overtaken_is_given_up() {
+    let (store, quota) = (Sqlite::default(), quota(1, 60));
+    store.overtaken.set(u32::MAX);
+    let deadline = std::future::ready(());
+    assert_eq!(block_on(within(deadline, take(&store, "key", &quota, 1, || START))), None);
+    assert_eq!(store.waits.borrow().last(), Some(&LONG));
+}
 
-        fn read(&self, _: &str) -> Result<((), Option<i64>), StoreError> {
-            Ok(((), Some(1)))
-        }
+#[test]
+fn a_span_is_sealed_however_many_do_so() {
+    let (store, quota) = (Sqlite::default(), quota(1, 3_600));
+    let late = START + Duration::from_secs(3_599);
+    assert!(take_at(&store, &quota, late));
+    let before = name(1, START.as_micros() / HOUR, "key");
+    let time = store.values.borrow()[&before];
+    for _ in 0..512 {
+        let sealed = store.increment(&before, SEAL).unwrap();
+        assert!(sealed < 0);
+        assert_eq!(taken_along(&store, &before), Ok(Some(time)));
+    }
+    assert!(!take_at(&store, &quota, late + Duration::from_secs(1)));
+    assert!(!take_at(&store, &quota, late), "who is late finds it sealed");
+}
 
-        fn swap(&self, (): (), _: i64) -> Result<Swapped, StoreError> {
-            Ok(Swapped::Late)
-        }
+/// The same store, for threads that wait for nobody.
+#[derive(Default)]
+struct Shared(Mutex<BTreeMap<String, i64>>);
+
+impl Store for Shared {
+    type Read = (String, Option<i64>);
+
+    fn increment(&self, key: &str, by: i64) -> Result<i64, StoreError> {
+        let mut values = self.0.lock().unwrap();
+        let value = values.entry(key.to_owned()).or_default();
+        *value += by;
+        Ok(*value)
     }
 
-    assert!(take(&Overtaken, "key", &quota(1, 60), 1, || START).is_err());
+    fn value(&self, key: &str) -> Result<Option<i64>, StoreError> {
+        Ok(self.0.lock().unwrap().get(key).copied())
+    }
+
+    fn read(&self, key: &str) -> Result<((String, Option<i64>), Option<i64>), StoreError> {
+        let value = self.value(key)?;
+        thread::yield_now();
+        Ok(((key.to_owned(), value), value))
+    }
+
+    fn swap(&self, (key, was): (String, Option<i64>), value: i64) -> Result<Swapped, StoreError> {
+        let mut values = self.0.lock().unwrap();
+        if was.is_some() && values.get(&key).copied() != was {
+            return Ok(Swapped::Late);
+        }
+        values.insert(key, value);
+        Ok(Swapped::Done)
+    }
+
+    async fn wait(&self, _: u32) {
+        thread::yield_now();
+    }
+}
+
+/// 64 at once, of whom every second one's clock is in the next span already.
+#[test]
+fn of_64_contenders_exactly_the_limit_passes() {
+    let (store, quota, passed) = (Shared::default(), quota(300, 3_600), AtomicU32::new(0));
+    let times = [Timestamp::from_micros(START.as_micros() - 1_000_000), START];
+    thread::scope(|scope| {
+        for contender in 0..64 {
+            let (store, quota, passed) = (&store, &quota, &passed);
+            scope.spawn(move || {
+                for _ in 0..10 {
+                    let taken = block_on(take(store, "key", quota, 1, || times[contender % 2])).unwrap();
+                    passed.fetch_add(u32::from(taken.allowed), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    assert_eq!(passed.into_inner(), 300);
 }
