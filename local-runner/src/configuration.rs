@@ -107,7 +107,7 @@ fn checked(
         search = Search::Full;
     }
     if let (Some(target), Some(outline)) = (runs_on(purpose, look), &outline) {
-        check::refused_on(target, outline, &mut findings);
+        check::refused_on(target, outline, &document, &mut findings);
     }
     let mut report = Report::new(&sources, &notes, &findings);
     if let Some(outline) = &outline {

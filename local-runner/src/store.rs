@@ -42,7 +42,7 @@ pub(crate) fn provided(configuration: Configuration, store: Option<&Values>) -> 
 }
 
 /// Where a document names what only a store has.
-fn needs(document: &Value) -> Vec<Pointer> {
+pub(crate) fn needs(document: &Value) -> Vec<Pointer> {
     let root = Pointer::root().child_key("identities");
     let identities = document.get("identities").and_then(Value::as_object);
     let mut found = Vec::new();

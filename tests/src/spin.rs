@@ -6,7 +6,7 @@
 
 mod host;
 
-pub use self::host::Host;
+pub use self::host::{Host, Wasmtime};
 
 use std::net::SocketAddr;
 

@@ -1,9 +1,6 @@
 //! Messages: between `wasi:http`'s and core's.
-//!
-//! Spin tells of the connection in fields that it adds behind the client's: `spin-client-addr`, `spin-full-url` and others. What a
-//! client sends under those names stays in front of them, so the last line of a name is Spin's. None of them goes on.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
@@ -11,16 +8,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use portico_core::context::{RequestId, X_REQUEST_ID};
 use portico_core::decision::{Policy, Reason};
 use portico_core::{Body, Peer, Refusal};
-use spin_sdk::wasip3::http::types::{self, Scheme};
+use wasip3::http::types::{self, Scheme};
 
-use crate::instance;
 use crate::stream::{self, Stream};
-
-/// Where Spin says whose connection it was: address and port.
-const CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
-
-/// What all fields begin with by which Spin tells of a request.
-const SPIN: &str = "spin-";
+use crate::{host, instance};
 
 /// Fields that concern a connection, which is the host's: it takes no message that has one.
 const HOSTS_OWN: [&str; 9] = [
@@ -75,18 +66,11 @@ pub(crate) fn request(incoming: types::Request) -> Result<(Peer, Request<Body<St
 
 fn head(head: Head) -> Result<(Peer, Request<()>), &'static str> {
     let mut headers = fields(head.fields)?;
-    // Spin is a part of this gateway: what it tells about the client is no field of the client's
-    let address = headers.get_all(CLIENT_ADDR).iter().next_back();
-    let address =
-        address.and_then(|address| address.to_str().ok()?.parse().ok()).map(|address: SocketAddr| address.ip());
-    let told: Vec<_> = headers.keys().filter(|name| name.as_str().starts_with(SPIN)).cloned().collect();
-    for name in told {
-        headers.remove(name);
-    }
+    let client = host::client(&mut headers);
     let secure = matches!(head.scheme, Some(Scheme::Https));
-    let peer = Peer::new(address.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), secure);
+    let peer = Peer::new(client.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), secure);
 
-    if let Some(authority) = head.authority {
+    if let Some(authority) = host::authority(head.authority) {
         headers.insert(HOST, HeaderValue::try_from(authority).map_err(|_| "The host is malformed.")?);
     }
     let mut request = Request::new(());
@@ -190,35 +174,27 @@ mod tests {
 
     #[test]
     fn a_head_is_a_request() {
-        let (peer, request) =
-            head(sent(&[("spin-client-addr", b"192.0.2.7:1234"), ("x-a", b"1"), ("x-a", b"2")])).unwrap();
-        assert_eq!(peer.address, "192.0.2.7".parse::<IpAddr>().unwrap());
-        assert!(peer.secure);
+        let (peer, request) = head(sent(&[("x-a", b"1"), ("x-a", b"2")])).unwrap();
+        assert!(peer.secure && peer.address.is_unspecified());
         assert_eq!((request.method(), request.uri().to_string().as_str()), (&Method::GET, "/a?b=c"));
         assert_eq!(request.headers()[HOST], "api.example:8443");
         assert_eq!(request.headers().get_all("x-a").iter().collect::<Vec<_>>(), ["1", "2"]);
     }
 
+    #[cfg(feature = "spin")]
     #[test]
-    fn the_last_address_is_spins_and_none_of_its_fields_goes_on() {
-        let lines: [(&str, &[u8]); 5] = [
-            ("spin-client-addr", b"10.0.0.1:1"),
-            ("Spin-Client-Addr", b"10.0.0.2:1"),
-            ("spin-full-url", b"https://elsewhere/"),
-            ("spin-path-match-user", b"root"),
-            ("spin-client-addr", b"[2001:db8::7]:443"),
-        ];
-        let (peer, request) = head(sent(&lines)).unwrap();
-        assert_eq!(peer.address, "2001:db8::7".parse::<IpAddr>().unwrap());
+    fn spin_says_who_the_client_is() {
+        let (peer, request) = head(sent(&[("Spin-Client-Addr", b"192.0.2.7:1234")])).unwrap();
+        assert_eq!(peer.address, "192.0.2.7".parse::<IpAddr>().unwrap());
         assert_eq!(request.headers().keys().collect::<Vec<_>>(), ["host"]);
     }
 
+    #[cfg(not(feature = "spin"))]
     #[test]
-    fn without_an_address_nobody_is_known() {
-        for line in [&b""[..], b"192.0.2.7", b"localhost:80", b"\xff"] {
-            let (peer, _) = head(sent(&[("spin-client-addr", line)])).unwrap();
-            assert!(peer.address.is_unspecified(), "{line:?}");
-        }
+    fn what_clients_say_of_themselves_is_a_field_like_any_other() {
+        let (peer, request) = head(sent(&[("Spin-Client-Addr", b"192.0.2.7:1234")])).unwrap();
+        assert!(peer.address.is_unspecified());
+        assert_eq!(request.headers()["spin-client-addr"], "192.0.2.7:1234");
     }
 
     #[test]

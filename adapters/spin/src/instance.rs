@@ -1,4 +1,4 @@
-//! What lives as long as the instance: the gateway, what the application's variables say, and a supply of randomness.
+//! What lives as long as the instance: the gateway, what the host's variables say, and a supply of randomness.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -7,24 +7,25 @@ use std::rc::Rc;
 
 use portico_core::Gateway;
 use portico_core::config::Bundle;
-use spin_sdk::variables::{self, Error};
-use spin_sdk::wasip3::random::random::get_random_bytes;
+use wasip3::random::random::get_random_bytes;
 
-use crate::limits::Limits;
-
-/// Where `spin.toml` mounts the bundle.
-const BUNDLE: &str = "/bundle.json";
+use crate::host::{self, Limits};
 
 /// What the variables say.
 #[derive(Debug)]
 pub(crate) struct Variables {
     /// The secrets that the configuration refers to, by the names that it has for them.
     pub(crate) secrets: BTreeMap<String, String>,
-    /// Whether each request is told in the log, unless `portico_access_log` is `off`.
+    /// Whether each request is told in the log, unless `PORTICO_ACCESS_LOG` is `off`.
     pub(crate) access_log: bool,
-    /// Where rate limits are counted, as `portico_limits` says.
-    pub(crate) limits: Limits,
+    /// Where rate limits are counted; `None` when it could not be read: then no other store than the one that is meant may count from
+    /// nothing.
+    pub(crate) limits: Option<Limits>,
 }
+
+/// A variable that the host could not read.
+#[derive(Debug)]
+pub(crate) struct Unread;
 
 thread_local! {
     static GATEWAY: OnceCell<Option<Rc<Gateway>>> = const { OnceCell::new() };
@@ -34,12 +35,11 @@ thread_local! {
 
 /// The gateway; `None` when the bundle is none. That is said once.
 pub(crate) fn gateway() -> Option<Rc<Gateway>> {
-    let start = || match compile(Path::new(BUNDLE)) {
-        Ok(gateway) => Some(Rc::new(gateway)),
-        Err(error) => {
-            eprintln!("{BUNDLE}: {error}\nhelp: run scripts/build-spin, and mount build/spin/files at / in spin.toml");
-            None
-        }
+    let start = || {
+        let path = host::bundle();
+        let gateway = compile(&path);
+        let complain = |error: &String| eprintln!("{}: {error}\nhelp: {}", path.display(), host::HELP);
+        gateway.inspect_err(complain).ok().map(Rc::new)
     };
     GATEWAY.with(|gateway| gateway.get_or_init(start).clone())
 }
@@ -61,38 +61,17 @@ pub(crate) async fn variables(gateway: &Gateway) -> Rc<Variables> {
     let mut complete = true;
     let mut secrets = BTreeMap::new();
     for name in gateway.secrets() {
-        match read(&name.to_ascii_lowercase()).await {
+        match host::variable(name).await {
             Ok(secret) => drop(secret.map(|secret| secrets.insert(name.to_owned(), secret))),
             Err(Unread) => complete = false,
         }
     }
-    let access_log = read("portico_access_log").await;
-    let limits = read("portico_limits").await;
+    let access_log = host::variable("PORTICO_ACCESS_LOG").await;
+    let limits = host::limits().await;
     complete &= access_log.is_ok() && limits.is_ok();
     let access_log = access_log.ok().flatten().as_deref() != Some("off");
-    // when it cannot be read, no other store than the one that is meant may count from nothing
-    let limits = limits.map_or(Limits::Nowhere, |limits| Limits::new(&limits.unwrap_or_default()));
-    let read = Rc::new(Variables { secrets, access_log, limits });
+    let read = Rc::new(Variables { secrets, access_log, limits: limits.ok() });
     if complete { VARIABLES.with(|variables| Rc::clone(variables.get_or_init(|| read))) } else { read }
-}
-
-/// A variable whose provider failed.
-struct Unread;
-
-/// The value of a variable, if it has one.
-async fn read(name: &str) -> Result<Option<String>, Unread> {
-    match variables::get(name).await {
-        Ok(value) => Ok(Some(value)),
-        Err(Error::Undefined(_)) => Ok(None),
-        Err(Error::InvalidName(why)) => {
-            eprintln!("{name} can be no variable: {why}\nhelp: give the secret a name of letters, digits and single _");
-            Ok(None)
-        }
-        Err(error) => {
-            eprintln!("the variable {name} could not be read: {error}");
-            Err(Unread)
-        }
-    }
 }
 
 /// 128 random bits. Drawn for 256 calls at a time: a request needs a few, and each crossing costs.

@@ -1,7 +1,10 @@
-//! Portico on Spin: one component that runs any gateway.
+//! Portico on Spin and on any other host of `wasi:http`: one component that runs any gateway.
 //!
-//! What Spin gives, as core's [`Platform`](portico_core::Platform): nothing is decided here. The configuration is a bundle that `spin.toml`
-//! mounts, so that another configuration needs no other component.
+//! What the host gives, as core's [`Platform`](portico_core::Platform): nothing is decided here. The configuration is a bundle that the
+//! host mounts, so that another configuration needs no other component.
+//!
+//! The feature `spin`, on by default, is the name of the host: with it the component imports Spin's own interfaces, and only Spin runs it.
+//! Without it there is nothing but WASI 0.3, which gives less: `spin.rs` and `wasi.rs` say what, under the same names.
 //!
 //! A request: [`handle`](Guest::handle) → `convert::request` → `Gateway::handle` → `convert::response`; what follows a response
 //! runs in the same task once it was handed over. The interfaces are `wasi:http` 0.3's own: bodies are the host's streams, which are
@@ -15,18 +18,28 @@
 
 mod convert;
 mod instance;
-mod limits;
 mod platform;
 mod stream;
 mod upload;
 mod upstream;
+
+#[cfg(feature = "spin")]
+mod limits;
+#[cfg(feature = "spin")]
+mod spin;
+#[cfg(feature = "spin")]
 mod values;
+#[cfg(not(feature = "spin"))]
+mod wasi;
 
-use spin_sdk::wasip3;
-use spin_sdk::wasip3::exports::http::handler::Guest;
-use spin_sdk::wasip3::http::types::{ErrorCode, Request, Response};
+use wasip3::exports::http::handler::Guest;
+use wasip3::http::types::{ErrorCode, Request, Response};
 
-use crate::platform::Spin;
+use crate::platform::Wasi;
+#[cfg(feature = "spin")]
+use crate::spin as host;
+#[cfg(not(feature = "spin"))]
+use crate::wasi as host;
 
 struct Component;
 
@@ -41,7 +54,7 @@ impl Guest for Component {
             Err(detail) => return Ok(convert::malformed(detail)),
         };
         let method = request.method().clone();
-        let platform = Spin { variables: instance::variables(&gateway).await };
+        let platform = Wasi { variables: instance::variables(&gateway).await };
         let (response, after) = gateway.handle(&platform, &peer, request).await;
         let response = convert::response(response, &method);
         wasip3::spawn(platform.after(after));

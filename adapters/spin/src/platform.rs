@@ -1,4 +1,4 @@
-//! Core's seam on Spin.
+//! Core's seam on WASI.
 
 use std::io::Write as _;
 use std::rc::Rc;
@@ -8,19 +8,19 @@ use bytes::Bytes;
 use http::{Request, Response};
 use portico_core::limit::{Quota, Verdict};
 use portico_core::{After, Body, CollectError, FetchError, Platform, StoreError, Timestamp};
-use spin_sdk::wasip3::clocks::{monotonic_clock, system_clock};
+use wasip3::clocks::{monotonic_clock, system_clock};
 
 use crate::instance::{self, Variables};
 use crate::stream::Stream;
-use crate::{upstream, values};
+use crate::{host, upstream};
 
 /// One request's view of the runtime.
 #[derive(Debug)]
-pub(crate) struct Spin {
+pub(crate) struct Wasi {
     pub(crate) variables: Rc<Variables>,
 }
 
-impl Spin {
+impl Wasi {
     /// What follows a response: its line in the access log, and what nobody waits for.
     pub(crate) async fn after(self, after: After) {
         if self.variables.access_log {
@@ -30,11 +30,13 @@ impl Spin {
             drop(std::io::stdout().write_all(line.as_bytes()));
         }
         after.follow_up.run(&self).await;
-        self.variables.limits.clean_up(self.now());
+        if let Some(limits) = &self.variables.limits {
+            limits.clean_up(self.now());
+        }
     }
 }
 
-impl Platform for Spin {
+impl Platform for Wasi {
     type Stream = Stream;
 
     async fn fetch(
@@ -68,15 +70,16 @@ impl Platform for Spin {
     }
 
     async fn rate_limit(&self, key: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
-        self.variables.limits.take(key, quota, cost, || self.now()).await
+        let limits = self.variables.limits.as_ref().ok_or(StoreError)?;
+        limits.take(key, quota, cost, || self.now()).await
     }
 
     async fn read(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
-        values::read(key, self.now()).await
+        host::read(key, self.now()).await
     }
 
     async fn write(&self, key: &str, value: Bytes, keep: Duration) -> Result<(), StoreError> {
-        values::write(key, &value, self.now() + keep).await
+        host::write(key, &value, self.now() + keep).await
     }
 
     fn secret(&self, name: &str) -> Option<String> {

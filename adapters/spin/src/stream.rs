@@ -5,9 +5,9 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use portico_core::{Body, CollectError};
-use spin_sdk::wasip3::http::types::{ErrorCode, Trailers};
-use spin_sdk::wasip3::wit_bindgen::{FutureReader, StreamReader, StreamResult};
-use spin_sdk::wasip3::{self, wit_future, wit_stream};
+use wasip3::http::types::{ErrorCode, Trailers};
+use wasip3::wit_bindgen::{FutureReader, StreamReader, StreamResult};
+use wasip3::{wit_future, wit_stream};
 
 use crate::upload::{self, Upload};
 
@@ -105,7 +105,7 @@ pub(crate) fn contents(body: Body<Stream>) -> (Option<StreamReader<u8>>, End) {
 }
 
 /// No trailers.
-fn nothing() -> End {
+pub(crate) fn nothing() -> End {
     let (_, end) = wit_future::new(|| Ok(None));
     end
 }

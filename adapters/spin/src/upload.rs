@@ -8,13 +8,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::Waker;
 
+use bytes::Bytes;
 use portico_core::FetchError;
-use spin_sdk::wasip3::clocks::monotonic_clock::{self, Mark};
-use spin_sdk::wasip3::http::types::{ErrorCode, Trailers};
-use spin_sdk::wasip3::wit_bindgen::{FutureWriter, StreamReader, StreamResult, StreamWriter};
-use spin_sdk::wasip3::{self, wit_future, wit_stream};
+use wasip3::clocks::monotonic_clock::{self, Mark};
+use wasip3::http::types::{ErrorCode, Trailers};
+use wasip3::wit_bindgen::{FutureWriter, StreamReader, StreamResult, StreamWriter};
+use wasip3::{wit_future, wit_stream};
 
-use crate::stream::{End, PART, Stream};
+use crate::stream::{self, End, PART, Stream};
 
 /// How the sending of a body goes, shared between it and whoever waits for the response.
 #[derive(Debug, Default)]
@@ -50,6 +51,21 @@ impl Upload {
             waker.wake();
         }
     }
+}
+
+/// Passes on what a policy has read, a part at a time as well.
+pub(crate) fn send_whole(bytes: Bytes, upload: Rc<Upload>) -> (Option<StreamReader<u8>>, End) {
+    let (mut writer, contents) = wit_stream::new();
+    wasip3::spawn(async move {
+        for part in bytes.chunks(PART) {
+            if !writer.write_all(part.to_vec()).await.is_empty() {
+                // the upstream takes no more; its response says why
+                return;
+            }
+            upload.last.set(monotonic_clock::now());
+        }
+    });
+    (Some(contents), stream::nothing())
 }
 
 /// Passes `stream` on, in a task of its own that lives as long as the request's.

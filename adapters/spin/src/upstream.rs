@@ -10,9 +10,9 @@ use std::time::Duration;
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{Method, Request, Response, StatusCode, request};
 use portico_core::{Body, FetchError};
-use spin_sdk::wasip3::clocks::monotonic_clock;
-use spin_sdk::wasip3::http::client;
-use spin_sdk::wasip3::http::types::{self, ErrorCode, RequestOptions, Scheme};
+use wasip3::clocks::monotonic_clock;
+use wasip3::http::client;
+use wasip3::http::types::{self, ErrorCode, RequestOptions, Scheme};
 
 use crate::convert;
 use crate::platform::nanos;
@@ -96,11 +96,14 @@ fn outgoing(parts: &request::Parts, body: Body<Stream>, upload: &Rc<Upload>) -> 
         FetchError::Unsendable
     })?;
     let (contents, trailers) = match body {
+        Body::Empty => (None, stream::nothing()),
+        Body::Full(bytes) => upload::send_whole(bytes, Rc::clone(upload)),
         Body::Stream(stream) => upload::send(stream, Rc::clone(upload)),
-        body => stream::contents(body),
     };
     let options = OPTIONS.with(|options| options.get_or_init(new_options).clone());
-    let (request, _sent) = types::Request::new(fields, contents, trailers, Some(options));
+    let (request, sent) = types::Request::new(fields, contents, trailers, Some(options));
+    // wasmtime 49 ends the response when it is dropped: https://github.com/bytecodealliance/wasmtime/issues/14227
+    wasip3::spawn(async move { drop(sent.await) });
     let scheme = match parts.uri.scheme_str() {
         Some("https") => Scheme::Https,
         _ => Scheme::Http,

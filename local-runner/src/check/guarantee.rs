@@ -14,6 +14,8 @@ pub(crate) enum Target {
     Cloudflare,
     /// Fermyon Spin
     Spin,
+    /// Any other host of wasi:http, such as wasmtime serve
+    Wasi,
     /// AWS Lambda
     Lambda,
 }
@@ -26,6 +28,7 @@ impl Target {
             Self::Native => (Guarantee::Exact, "a process counts in its own memory"),
             Self::Cloudflare => (Guarantee::Exact, "each key is counted by one Durable Object"),
             Self::Spin => (Guarantee::Exact, "each key is counted in atomic steps"),
+            Self::Wasi => (Guarantee::Approximate, "each instance counts for itself, as long as it lives"),
             Self::Lambda => alone,
         }
     }

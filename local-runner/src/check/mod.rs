@@ -33,8 +33,8 @@ pub(crate) fn lint(outline: &Outline, document: &Value, findings: &mut Findings)
 }
 
 /// Adds an error for each thing that a configuration asks of `target` and does not get there.
-pub(crate) fn refused_on(target: Target, outline: &Outline, findings: &mut Findings) {
-    platform::missing_on(target, outline, findings);
+pub(crate) fn refused_on(target: Target, outline: &Outline, document: &Value, findings: &mut Findings) {
+    platform::missing_on(target, outline, document, findings);
     guarantee::kept_on(target, outline, findings);
 }
 

@@ -1,17 +1,19 @@
 //! What a configuration asks of a platform that the platform does not have: bindings, knowledge of the client beyond its
-//! address, and a `Host` of the gateway's choice.
+//! address, or even of that, a key-value store, and a `Host` of the gateway's choice.
 
 use portico_core::config::outline::{Outline, Route};
-use portico_core::config::wire::{Identity, Mode};
+use portico_core::config::wire::{By, Identity, Mode};
 use portico_core::config::{Code, Findings, Pointer};
 use portico_core::forward::BINDING;
+use serde_json::Value;
 
 use super::{Target, on};
+use crate::store;
 
 /// Errors for what `target` does not have.
-pub(super) fn missing_on(target: Target, outline: &Outline, findings: &mut Findings) {
+pub(super) fn missing_on(target: Target, outline: &Outline, document: &Value, findings: &mut Findings) {
     let name = format!("{target:?}").to_lowercase();
-    if matches!(target, Target::Cloudflare | Target::Spin) {
+    if matches!(target, Target::Cloudflare | Target::Spin | Target::Wasi) {
         hosts(&name, outline, findings);
     }
     if target == Target::Cloudflare {
@@ -21,6 +23,40 @@ pub(super) fn missing_on(target: Target, outline: &Outline, findings: &mut Findi
     for route in &outline.routes {
         addresses(&name, route, findings);
         certificates(&name, route, outline, findings);
+    }
+    if target == Target::Wasi {
+        stores(&name, document, findings);
+    }
+    // a proxy may say who the client is
+    if target == Target::Wasi && outline.gateway.trusted_proxies.is_empty() {
+        for route in &outline.routes {
+            nobody(&name, route, findings);
+        }
+    }
+}
+
+fn stores(platform: &str, document: &Value, findings: &mut Findings) {
+    for at in store::needs(document) {
+        findings
+            .error(&at, format!("{platform} has no key-value store"))
+            .code(Code::StoreMissing)
+            .help("write the keys into the configuration, or the URL of the key set, or run it on another platform");
+    }
+}
+
+/// Where no client has an address, nobody is on a list of networks, and a limit by address counts all of them as one.
+fn nobody(platform: &str, route: &Route, findings: &mut Findings) {
+    let help = "put a proxy in front that says who the client is, and write `trusted_proxies: [\"::\"]`";
+    let message = |what: &str| format!("{what}: {platform} does not know the address of a client");
+    if on(&route.wire.policies.ip).is_some_and(|ip| ip.mode != Mode::Off) {
+        let message = message("no client is ever on these lists");
+        findings.error(route.policy_at("ip"), message).code(Code::ClientUnknown).help(help);
+    }
+    let limited = on(&route.wire.policies.rate_limit);
+    if limited.is_some_and(|limit| limit.mode != Mode::Off && limit.by == By::Ip) {
+        let message = message("all clients are counted as one");
+        let help = format!("{help}, or count by something else");
+        findings.error(route.policy_at("rate_limit").child_key("by"), message).code(Code::ClientUnknown).help(help);
     }
 }
 

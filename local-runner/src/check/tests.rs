@@ -25,7 +25,7 @@ fn findings(target: Option<Target>, parts: &str) -> Findings {
     let outline = Outline::read(&document, &mut Findings::new()).unwrap();
     lint(&outline, &document, &mut findings);
     if let Some(target) = target {
-        refused_on(target, &outline, &mut findings);
+        refused_on(target, &outline, &document, &mut findings);
     }
     findings
 }
@@ -223,6 +223,8 @@ fn guarantees_are_asked_of_the_target() {
     for asked in ["", ", guarantee: exact", ", guarantee: bounded", ", mode: observe"] {
         let told = found_on(Some(Target::Lambda), &limit(asked));
         assert_eq!(told, ["limit_guarantee at routes[0].policies.rate_limit.guarantee"], "{asked}");
+        let told = found_on(Some(Target::Wasi), &limit(&format!("{asked}, by: route")));
+        assert_eq!(told, ["limit_guarantee at routes[0].policies.rate_limit.guarantee"], "{asked}");
     }
     for asked in [", guarantee: approximate", ", mode: off"] {
         assert_eq!(found_on(Some(Target::Lambda), &limit(asked)), [""; 0], "{asked}");
@@ -309,7 +311,7 @@ routes:
     let outline = Outline::read(&document, &mut Findings::new()).unwrap();
     let missing = |target| {
         let mut findings = Findings::new();
-        refused_on(target, &outline, &mut findings);
+        refused_on(target, &outline, &document, &mut findings);
         let told = findings.iter().map(|found| format!("{} {} at {}", found.severity, found.code, found.pointer));
         told.collect::<Vec<_>>()
     };
@@ -329,6 +331,43 @@ routes:
 }
 
 #[test]
+fn other_hosts_of_wasi_know_no_addresses_and_have_no_store() {
+    let parts = "
+identities:
+  partners: { api_key: { store: {} } }
+  users: { jwt: { jwks: { store: users }, issuer: a, audience: b, algorithms: [ES256] } }
+  staff: { jwt: { jwks: { url: 'https://id.example/keys' }, issuer: a, audience: b, algorithms: [ES256] } }
+defaults: { ip: { deny: ['10.0.0.0/8'] } }
+routes:
+  - { name: a, match: { path: /a }, respond: {}, policies: { rate_limit: { limit: 1, per: 1m, guarantee: approximate } } }
+  - { name: b, match: { path: /b }, respond: {}, policies: { ip: off, rate_limit: { limit: 1, per: 1m, by: route, guarantee: approximate } } }
+  - { name: c, match: { path: /c }, respond: {}, policies: { ip: { allow: [], mode: off }, rate_limit: { limit: 1, per: 1m, mode: off } } }
+";
+    let stores =
+        ["store_missing at identities.partners.api_key.store", "store_missing at identities.users.jwt.jwks.store"];
+    let clients = ["client_unknown at defaults.ip", "client_unknown at routes[0].policies.rate_limit.by"];
+    let mut expected: Vec<_> = stores.into_iter().chain(clients).collect();
+    expected.sort_unstable();
+    assert_eq!(refused(Target::Wasi, parts), expected);
+    // a proxy in front says who it is
+    assert_eq!(refused(Target::Wasi, &format!("trusted_proxies: ['::']{parts}")), stores);
+    for target in [Target::Native, Target::Cloudflare, Target::Spin] {
+        assert_eq!(refused(target, parts), [""; 0], "{target:?}");
+    }
+}
+
+/// What of a configuration a platform refuses, in order.
+fn refused(target: Target, parts: &str) -> Vec<String> {
+    let document = gateway(parts);
+    let outline = Outline::read(&document, &mut Findings::new()).unwrap();
+    let mut findings = Findings::new();
+    refused_on(target, &outline, &document, &mut findings);
+    let mut told: Vec<_> = findings.iter().map(|found| format!("{} at {}", found.code, found.pointer)).collect();
+    told.sort_unstable();
+    told
+}
+
+#[test]
 fn the_clients_host_goes_to_bindings_only_where_the_url_names_it() {
     let upstream = |keys: &str| {
         let route =
@@ -340,6 +379,7 @@ fn the_clients_host_goes_to_bindings_only_where_the_url_names_it() {
         let on = |target| found_on(target, &preserved(targets));
         assert_eq!(on(Some(Target::Cloudflare)), ["host_not_preserved at upstreams.a.preserve_host"], "{targets}");
         assert!(on(Some(Target::Spin)).join("").contains("host_not_preserved"), "{targets}");
+        assert!(on(Some(Target::Wasi)).join("").contains("host_not_preserved"), "{targets}");
         assert!(!on(Some(Target::Native)).join("").contains("host_not_preserved"), "{targets}");
         assert_eq!(on(None), [""; 0], "{targets}");
     }

@@ -144,7 +144,7 @@ fn a_target_that_cannot_keep_a_limit_is_refused() {
         assert_eq!(run(&checkout(), &["check", "--target", target]).0, 0, "{target}");
     }
     let (code, _, stderr) = run(&checkout(), &["check", "--target", "moon"]);
-    assert!(code == 2 && stderr.contains("cloudflare"), "{stderr}");
+    assert!(code == 2 && stderr.contains("cloudflare") && stderr.contains("wasi"), "{stderr}");
 }
 
 #[test]

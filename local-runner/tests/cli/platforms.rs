@@ -24,6 +24,13 @@ name: limited
 routes: [{ name: a, match: { path: /a }, respond: {}, policies: { rate_limit: { limit: 9, per: 1m } } }]
 ";
 
+const STORED: &str = "\
+portico: 1
+name: stored
+identities: { partners: { api_key: { store: {} } } }
+routes: [{ name: a, match: { path: /a }, respond: {}, policies: { auth: { any_of: [partners] } } }]
+";
+
 fn folder() -> Folder {
     Folder::with(&GATEWAY.replace("AA", &"ab".repeat(32)))
 }
@@ -47,10 +54,12 @@ fn what_the_native_server_does_not_have_is_refused() {
             assert!(stderr.contains(told), "{arguments:?}: {told}\n{stderr}");
         }
     }
-    for target in ["spin", "lambda"] {
+    for target in ["spin", "lambda", "wasi"] {
         let (code, _, stderr) = run(&folder.0, &["check", "--target", target]);
         assert!(code == 2 && stderr.contains(&format!("{target} has no bindings")), "{stderr}");
-        assert!(stderr.contains("4 errors"), "{stderr}");
+        // on wasi no client is on any of the lists, nor counted by its address
+        let errors = if target == "wasi" { "7 errors" } else { "4 errors" };
+        assert!(stderr.contains(errors), "{stderr}");
     }
 }
 
@@ -99,6 +108,12 @@ fn a_bundle_is_built_for_a_platform_that_can_run_it_only() {
     only("cloudflare", "gateway.yaml:4:85: error: cloudflare sends `Host` as it stands in the target's URL");
     folder.write("gateway.yaml", LIMITED);
     only("lambda", "the limit asks for exact counts");
+    folder.write("gateway.yaml", &LIMITED.replace("per: 1m", "per: 1m, by: route"));
+    only("wasi", "the limit asks for exact counts, and on wasi each instance counts for itself, as long as it lives");
+    folder.write("gateway.yaml", &LIMITED.replace("per: 1m", "per: 1m, guarantee: approximate"));
+    only("wasi", "all clients are counted as one: wasi does not know the address of a client [client_unknown]");
+    folder.write("gateway.yaml", STORED);
+    only("wasi", "gateway.yaml:3:38: error: wasi has no key-value store [store_missing]");
     assert!(!folder.0.join("refused.json").exists());
 
     let hasty =

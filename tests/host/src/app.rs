@@ -15,6 +15,22 @@ use crate::faults::Faults;
 use crate::outbound::Outbound;
 use crate::store::Stores;
 
+/// Which host this one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It does as Spin 4.
+    Spin,
+    /// It has WASI and nothing else.
+    Plain,
+}
+
+impl Kind {
+    /// What `--plain` means.
+    pub(crate) const fn new(plain: bool) -> Self {
+        if plain { Self::Plain } else { Self::Spin }
+    }
+}
+
 /// What all instances share.
 pub(crate) struct App {
     pub(crate) stores: Stores,
@@ -69,12 +85,15 @@ impl State {
     }
 }
 
-/// Everything that a component may import.
-pub(crate) fn linker(engine: &Engine) -> Result<Linker<State>> {
+/// Everything that a component may import from a host of this kind.
+pub(crate) fn linker(engine: &Engine, kind: Kind) -> Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    if kind == Kind::Plain {
+        return Ok(linker);
+    }
     spin_wit::key_value::key_value::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     spin_wit::redis::redis::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     spin_wit::variables::variables::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;

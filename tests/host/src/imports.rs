@@ -1,9 +1,9 @@
-//! What a component imports, and whether stock Spin 4 has it.
+//! What a component imports, and whether stock Spin 4 has it, or every host of WASI.
 
 use wasmtime::component::Component;
 use wasmtime::{Engine, Result};
 
-use crate::app::linker;
+use crate::app::{Kind, linker};
 
 /// Packages of WASI that Spin 4 has, and the versions of them that it takes.
 const WASI: [(&str, &str); 13] = [
@@ -47,24 +47,29 @@ pub(crate) fn list(engine: &Engine, component: &Component) -> Vec<String> {
     component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect()
 }
 
-/// Those of the imports that Spin 4 does not have.
-pub(crate) fn foreign(imports: &[String]) -> Vec<&str> {
-    imports.iter().map(String::as_str).filter(|import| !known(import)).collect()
+/// Those of the imports that a host of this kind does not have.
+pub(crate) fn foreign(imports: &[String], kind: Kind) -> Vec<&str> {
+    imports.iter().map(String::as_str).filter(|import| !known(import, kind)).collect()
 }
 
-fn known(import: &str) -> bool {
+fn known(import: &str, kind: Kind) -> bool {
     let (interface, version) = import.split_once('@').unwrap_or((import, ""));
     let package = interface.split('/').next().unwrap_or_default();
     let fits = |wanted: &str| match wanted.ends_with('.') {
         true => version.starts_with(wanted),
         false => version == wanted,
     };
-    OTHERS.contains(&import) || import == BATCH || WASI.iter().any(|(name, wanted)| package == *name && fits(wanted))
+    let wasi = WASI.iter().any(|(name, wanted)| package == *name && fits(wanted));
+    match kind {
+        Kind::Spin => wasi || OTHERS.contains(&import) || import == BATCH,
+        // what serves HTTP of 0.3 need not have that of 0.2
+        Kind::Plain => wasi && !(package == "wasi:http" && version.starts_with("0.2.")),
+    }
 }
 
 /// Whether the functions and types of the imports are those of the WIT packages.
-pub(crate) fn check_types(engine: &Engine, component: &Component) -> Result<()> {
-    linker(engine)?.instantiate_pre(component).map(drop)
+pub(crate) fn check_types(engine: &Engine, component: &Component, kind: Kind) -> Result<()> {
+    linker(engine, kind)?.instantiate_pre(component).map(drop)
 }
 
 #[cfg(test)]
@@ -87,6 +92,21 @@ mod tests {
             "wasi:io/poll@0.20.0",
         ];
         let imports: Vec<String> = imports.into_iter().map(str::to_owned).collect();
-        assert_eq!(foreign(&imports), imports.iter().skip(4).collect::<Vec<_>>());
+        assert_eq!(foreign(&imports, Kind::Spin), imports.iter().skip(4).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_every_host_has_and_what_only_spin_has() {
+        let imports = [
+            "wasi:http/types@0.3.0",
+            "wasi:io/poll@0.2.6",
+            "wasi:cli/environment@0.2.6",
+            "wasi:http/types@0.2.6",
+            "spin:variables/variables@3.0.0",
+            "wasi:keyvalue/store@0.2.0-draft2",
+            "wasi:config/store@0.2.0-draft-2024-09-27",
+        ];
+        let imports: Vec<String> = imports.into_iter().map(str::to_owned).collect();
+        assert_eq!(foreign(&imports, Kind::Plain), imports.iter().skip(3).collect::<Vec<_>>());
     }
 }

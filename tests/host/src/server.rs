@@ -1,4 +1,5 @@
-//! The server, as Spin's HTTP trigger (spinframework/spin, crates/trigger-http/src/server.rs at 0502aa08).
+//! The server, as Spin's HTTP trigger (spinframework/spin, crates/trigger-http/src/server.rs at 0502aa08). A plain one does as
+//! `wasmtime serve`: it passes the request on as it came, and nothing else. So a component learns the host only from a target that names it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use wasmtime::Result;
 use wasmtime_wasi_http::handler::ProxyHandler;
 use wasmtime_wasi_http::{Error, WasiBody};
 
+use crate::app::Kind;
 use crate::headers;
 use crate::instances::Instances;
 
@@ -24,6 +26,7 @@ const WELL_KNOWN: &str = "/.well-known/spin/";
 /// What is served.
 pub(crate) struct Server {
     pub(crate) handler: ProxyHandler<Instances>,
+    pub(crate) kind: Kind,
     /// The scheme that clients are said to use.
     pub(crate) scheme: Scheme,
     /// The client that there is said to be; `None`: the peer.
@@ -54,10 +57,12 @@ impl Server {
 
     /// Where this fails there is no response: the connection is closed.
     async fn handle(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Result<Response<WasiBody>> {
-        if let Some(name) = request.uri().path().strip_prefix(WELL_KNOWN) {
-            return Ok(well_known(name));
+        if self.kind == Kind::Spin {
+            if let Some(name) = request.uri().path().strip_prefix(WELL_KNOWN) {
+                return Ok(well_known(name));
+            }
+            *request.uri_mut() = headers::absolute(request.uri(), request.headers(), self.scheme.clone())?;
         }
-        *request.uri_mut() = headers::absolute(request.uri(), request.headers(), self.scheme.clone())?;
         Ok(self.run(request, peer).await.unwrap_or_else(|error| {
             eprintln!("a request failed: {error:?}");
             empty(StatusCode::INTERNAL_SERVER_ERROR)
@@ -66,7 +71,9 @@ impl Server {
 
     async fn run(&self, request: Request<Incoming>, peer: SocketAddr) -> Result<Response<WasiBody>> {
         let (mut parts, body) = request.into_parts();
-        headers::tell(&mut parts.headers, &parts.uri, self.client.unwrap_or(peer))?;
+        if self.kind == Kind::Spin {
+            headers::tell(&mut parts.headers, &parts.uri, self.client.unwrap_or(peer))?;
+        }
         let body = body.map_err(Error::from).boxed_unsync();
         self.handler.handle((), Request::from_parts(parts, body)).await
     }

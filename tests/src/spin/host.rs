@@ -54,12 +54,22 @@ impl Host {
 
     /// Starts the component with a configuration, the host with further arguments, and waits until it is served.
     pub fn serve(config: &Value, arguments: &[String]) -> Result<Self, String> {
+        Self::run(component()?, "spin", config, arguments)
+    }
+
+    /// Likewise the component that needs nothing but WASI, on a host that has nothing else, with the bundle that was built for a
+    /// platform.
+    pub fn plain(target: &str, config: &Value, arguments: &[String]) -> Result<Self, String> {
+        Self::run(plain_component()?, target, config, &[&["--plain".to_owned()], arguments].concat())
+    }
+
+    fn run(component: PathBuf, target: &str, config: &Value, arguments: &[String]) -> Result<Self, String> {
         let trouble = |error: std::io::Error| format!("the host could not be started: {error}");
-        let (binary, component) = (binary()?, component()?);
+        let binary = binary()?;
         let directory = Directory::new().map_err(trouble)?;
         let files = directory.path("files");
         std::fs::create_dir(&files).map_err(trouble)?;
-        if let Err(said) = bundle::build(&directory, "files/bundle.json", "spin", config)? {
+        if let Err(said) = bundle::build(&directory, "files/bundle.json", target, config)? {
             return Err(format!("`portico build` refused the configuration:\n{said}"));
         }
         let mut command = Command::new(binary);
@@ -83,9 +93,47 @@ impl Host {
         access.0.iter().collect()
     }
 
+    /// Ends it; gives all that it complained about, each on a line of its own.
+    pub fn complaints(self) -> String {
+        let Self { child, messages, .. } = self;
+        drop(child);
+        messages.iter().collect::<Vec<_>>().join("\n")
+    }
+
     /// What it has complained about so far, each on a line of its own.
     pub fn said(&self) -> String {
         self.messages.try_iter().map(|message| format!("\nthe host said: {message}")).collect()
+    }
+}
+
+/// `wasmtime serve`: a host that is not ours, for the component that needs nothing but WASI. It ends when it is dropped.
+#[derive(Debug)]
+pub struct Wasmtime {
+    _child: child::Running,
+    _directory: Directory,
+    /// Where it listens for clients.
+    pub clients: SocketAddr,
+}
+
+impl Wasmtime {
+    /// Starts the component with a configuration, as a gateway for the host `a`, and waits until it is served.
+    pub fn serve(config: &Value) -> Result<Self, String> {
+        let component = plain_component()?;
+        let directory = Directory::new().map_err(|error| error.to_string())?;
+        if let Err(said) = bundle::build(&directory, "bundle.json", "wasi", config)? {
+            return Err(format!("`portico build` refused the configuration:\n{said}"));
+        }
+        let mut command = Command::new("wasmtime");
+        command.args(["serve", "-S", "cli", "--addr", "127.0.0.1:0", "--env", "PORTICO_HOST=a", "--dir"]);
+        command.arg(format!("{}::/", directory.path("").display())).arg(component);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| {
+            format!("wasmtime: {error}\nhelp: run scripts/setup, and put ~/.cache/portico/tools/bin into PATH as scripts/test does")
+        })?;
+        let messages = lines(child.stderr.take());
+        let child = child::Running(child);
+        let clients = listening("Serving HTTP on http://", &messages, &std::sync::mpsc::channel().1)?;
+        Ok(Self { _child: child, _directory: directory, clients })
     }
 }
 
@@ -101,7 +149,10 @@ fn listening(what: &str, output: &Receiver<String>, messages: &Receiver<String>)
             Err(RecvTimeoutError::Timeout) => return Err("the host neither listens nor ends".to_owned()),
         };
         if let Some(address) = line.strip_prefix(what) {
-            return address.parse().map_err(|_| format!("the host listens at no address: {line}"));
+            return address
+                .trim_end_matches('/')
+                .parse()
+                .map_err(|_| format!("the host listens at no address: {line}"));
         }
     }
 }
@@ -117,6 +168,11 @@ fn binary() -> Result<PathBuf, String> {
 /// The component: `PORTICO_SPIN_COMPONENT`, or that of the last build.
 fn component() -> Result<PathBuf, String> {
     named("PORTICO_SPIN_COMPONENT", [checkout().join("build/spin/portico.wasm")], "run scripts/build-spin")
+}
+
+/// The component for hosts that have nothing but WASI: `PORTICO_WASI_COMPONENT`, or that of the last build.
+fn plain_component() -> Result<PathBuf, String> {
+    named("PORTICO_WASI_COMPONENT", [checkout().join("build/wasi/portico.wasm")], "run scripts/build-spin")
 }
 
 fn named<const N: usize>(variable: &str, places: [PathBuf; N], help: &str) -> Result<PathBuf, String> {

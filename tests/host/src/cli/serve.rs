@@ -13,7 +13,7 @@ use wasmtime::{Result, format_err};
 use wasmtime_wasi_http::handler::{ProxyHandler, ProxyPre};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
-use crate::app::{self, App, Counts};
+use crate::app::{self, App, Counts, Kind};
 use crate::faults::{Fault, Faults};
 use crate::instances::{Instances, Reuse};
 use crate::outbound::Outbound;
@@ -26,6 +26,10 @@ pub(super) struct Options {
     /// The component; what comes of compiling it is kept beside it
     #[arg(value_name = "COMPONENT")]
     component: PathBuf,
+
+    /// Do as `wasmtime serve` instead of Spin: WASI and nothing else
+    #[arg(long, conflicts_with_all = ["variables", "store", "fault", "client", "scheme"])]
+    plain: bool,
 
     /// Where to listen; port 0 takes any
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
@@ -103,7 +107,8 @@ fn scheme(text: &str) -> Result<Scheme, String> {
 pub(super) fn run(options: Options) -> Result<()> {
     let engine = component::engine()?;
     let component = component::load(&engine, &options.component)?;
-    let pre = app::linker(&engine)?.instantiate_pre(&component).context("the component cannot be linked")?;
+    let kind = Kind::new(options.plain);
+    let pre = app::linker(&engine, kind)?.instantiate_pre(&component).context("the component cannot be linked")?;
     let pre = ServicePre::new(pre).context("help: a component has to export wasi:http/handler 0.3")?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = options.threads {
@@ -137,5 +142,6 @@ async fn serve(options: Options, component: ProxyPre<app::State>) -> Result<()> 
     let idle = Duration::from_millis(options.idle);
     let reuse = Reuse { requests: options.requests, concurrent: options.concurrent, idle };
     let handler = ProxyHandler::new(Instances { app, component, reuse });
-    Server { handler, scheme: options.scheme, client: options.client }.serve(listener).await
+    let kind = Kind::new(options.plain);
+    Server { handler, kind, scheme: options.scheme, client: options.client }.serve(listener).await
 }
