@@ -224,7 +224,8 @@ impl Gateway {
                     from..from + value.len()
                 };
                 let params = params.iter().map(|(name, value)| (name, range(value))).collect();
-                let route = self.routes.get(index).ok_or_else(|| Refusal::new(Policy::Route, Reason::InternalError))?;
+                let broken = |why: &str| Refusal::new(Policy::Route, Reason::InternalError).note(why.to_owned());
+                let route = self.routes.get(index).map_err(broken)?;
                 context.params = params;
                 context.route = Some(route);
                 Ok(route)

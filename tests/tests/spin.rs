@@ -171,7 +171,7 @@ fn without_an_answer_of_redis_on_error_decides() {
     let statuses = asked.map(|path| ask(host.clients, path, None).0);
     assert_eq!(statuses, [503, 200, 200, 200, 429, 503], "{}", host.said());
     let said = host.said();
-    assert!(said.contains("redis: no answer within 1s"), "{said}");
+    assert!(said.contains("redis: no answer in time"), "{said}");
     // the last line may have had no time
     let lines: Vec<Value> = host.end().iter().filter_map(|line| serde_json::from_str(line).ok()).take(5).collect();
     // the first decision of each is about the route

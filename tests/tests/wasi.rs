@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
@@ -41,6 +42,15 @@ fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(HANGS)).unwrap();
     stream
+}
+
+/// Whoever connects first.
+fn accept(listener: TcpListener) -> BufReader<TcpStream> {
+    let (sender, accepted) = channel();
+    thread::spawn(move || sender.send(listener.accept().unwrap().0));
+    let stream = accepted.recv_timeout(HANGS).expect("somebody connects");
+    stream.set_read_timeout(Some(HANGS)).unwrap();
+    BufReader::new(stream)
 }
 
 /// The lines of a head, up to the empty one.
@@ -87,8 +97,7 @@ fn bodies_stream_both_ways() {
     let mut client = BufReader::new(connect(host.clients));
     let request = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\none";
     client.get_mut().write_all(request.as_bytes()).unwrap();
-    let mut upstream = BufReader::new(listener.accept().unwrap().0);
-    upstream.get_ref().set_read_timeout(Some(HANGS)).unwrap();
+    let mut upstream = accept(listener);
     assert_eq!(head(&mut upstream)[0], "POST / HTTP/1.1", "{}", host.said());
     // each part arrives before the next one is sent
     expect(&mut upstream, b"one");
@@ -102,16 +111,16 @@ fn bodies_stream_both_ways() {
 }
 
 /// The upstream's timeout counts anew whenever a part of the body went out, of one that is kept for another attempt, too. Time passes by
-/// requests that get no answer: each is over a quarter of that timeout later.
+/// requests that get no answer: each is over a twentieth of that timeout later, and all of them together take longer than it.
 #[test]
 fn a_kept_body_may_take_its_time_to_go_up() {
-    const PART: usize = 5 << 20;
-    const PARTS: usize = 6;
+    const PART: usize = 1 << 20;
+    const PARTS: usize = 30;
     let (slow, silent) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
     let url = |listener: &TcpListener| format!("http://{}", listener.local_addr().unwrap());
     let upstreams = json!({
-        "slow": { "targets": [{ "url": url(&slow) }], "timeout": "4s", "retry": { "attempts": 2, "on": ["connect_error"], "buffer": "30MiB" } },
-        "silent": { "targets": [{ "url": url(&silent) }], "timeout": "1s" },
+        "slow": { "targets": [{ "url": url(&slow) }], "timeout": "5s", "retry": { "attempts": 2, "on": ["connect_error"], "buffer": "30MiB" } },
+        "silent": { "targets": [{ "url": url(&silent) }], "timeout": "250ms" },
     });
     let mut config = gateway(
         json!({ "upstreams": upstreams }),
@@ -126,8 +135,7 @@ fn a_kept_body_may_take_its_time_to_go_up() {
     for _ in 0..PARTS {
         client.get_mut().write_all(&vec![b'0'; PART]).unwrap();
     }
-    let mut upstream = BufReader::new(slow.accept().unwrap().0);
-    upstream.get_ref().set_read_timeout(Some(HANGS)).unwrap();
+    let mut upstream = accept(slow);
     head(&mut upstream);
     for _ in 0..PARTS {
         assert_eq!(ask(host.clients, "/silent", "").0, 504, "{}", host.said());
@@ -186,7 +194,7 @@ fn a_key_set_of_an_issuer_needs_no_store() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/keys", listener.local_addr().unwrap());
     let issuer = thread::spawn(move || {
-        let mut stream = BufReader::new(listener.accept().unwrap().0);
+        let mut stream = accept(listener);
         assert_eq!(head(&mut stream)[0], "GET /keys HTTP/1.1");
         let (x, y) = ("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0");
         let set = json!({ "keys": [{ "kty": "EC", "crv": "P-256", "alg": "ES256", "x": x, "y": y }] }).to_string();
@@ -197,9 +205,9 @@ fn a_key_set_of_an_issuer_needs_no_store() {
     let route = json!({ "name": "a", "match": { "path": "/" }, "respond": {}, "policies": policies });
     let host = serve(&gateway(json!({ "identities": { "users": users } }), route), &[]);
     let (status, problem) = ask(host.clients, "/", &format!("Authorization: Bearer {TOKEN}\r\n"));
-    issuer.join().unwrap();
     // with the keys at hand it is the token that is wrong
     assert!(status == 401 && problem.contains("token_algorithm"), "{status} {problem}");
+    issuer.join().unwrap();
 }
 
 #[test]
@@ -243,7 +251,7 @@ fn wasmtime_serves_it() {
     assert_eq!(ask(host.clients, "/elsewhere", "").0, 404);
 
     let upstream = thread::spawn(move || {
-        let mut stream = BufReader::new(listener.accept().unwrap().0);
+        let mut stream = accept(listener);
         assert_eq!(head(&mut stream)[0], "POST /up HTTP/1.1");
         // neither a length nor a part of it is lost on the way
         let mut text = String::new();

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use portico_core::digest::sha256_hex;
 use portico_core::limit::{Quota, Verdict};
-use portico_core::{StoreError, Timestamp, within};
+use portico_core::{StoreError, Timestamp};
 use wasip3::clocks::monotonic_clock;
 
 use self::redis::Redis;
@@ -65,16 +65,9 @@ impl Limits {
         match self {
             Self::KeyValue(store) => {
                 store.counted();
-                within(deadline, keyvalue::take(store, &key, quota, cost, now)).await.unwrap_or_else(|| {
-                    eprintln!("key-value store: one request was overtaken by others for {TIMEOUT:?}");
-                    Err(StoreError)
-                })
+                keyvalue::take(store, &key, quota, cost, now, deadline).await
             }
-            Self::Redis(redis) => within(deadline, redis.take(&key, quota, cost)).await.unwrap_or_else(|| {
-                eprintln!("redis: no answer within {TIMEOUT:?}");
-                redis.disconnect();
-                Err(StoreError)
-            }),
+            Self::Redis(redis) => redis.take(&key, quota, cost, deadline).await,
             Self::Nowhere => Err(StoreError),
         }
     }

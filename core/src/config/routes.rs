@@ -20,8 +20,8 @@ use crate::route::Router;
 /// The routes, in the order of the configuration.
 #[derive(Debug)]
 pub(crate) struct Routes {
-    /// Empty as long as nobody asked for it; `None` if it turned out to have errors.
-    compiled: Vec<OnceLock<Option<Box<Route>>>>,
+    /// Empty as long as nobody asked for it. The errors of one that has some after all.
+    compiled: Vec<OnceLock<Result<Box<Route>, String>>>,
     /// Where to read those that nobody asked for yet.
     source: Option<Source>,
 }
@@ -38,39 +38,47 @@ struct Source {
 
 impl From<Vec<Route>> for Routes {
     fn from(routes: Vec<Route>) -> Self {
-        let compiled = routes.into_iter().map(|route| OnceLock::from(Some(Box::new(route)))).collect();
+        let compiled = routes.into_iter().map(|route| OnceLock::from(Ok(Box::new(route)))).collect();
         Self { compiled, source: None }
     }
 }
 
 impl Routes {
-    /// The route at `index`, from 0.
-    pub(crate) fn get(&self, index: usize) -> Option<&Route> {
-        let compile = || self.source.as_ref()?.compile(index).map(Box::new);
-        self.compiled.get(index)?.get_or_init(compile).as_deref()
+    /// The route at `index`, from 0; what is wrong with it, if it should never have been taken on trust.
+    pub(crate) fn get(&self, index: usize) -> Result<&Route, &str> {
+        let missing = "there is no such route";
+        let compile = || match &self.source {
+            Some(source) => source.compile(index).map(Box::new),
+            None => Err(missing.to_owned()),
+        };
+        let compiled = self.compiled.get(index).ok_or(missing)?;
+        compiled.get_or_init(compile).as_deref().map_err(String::as_str)
     }
 
     /// All of them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Route> {
-        (0..self.compiled.len()).filter_map(|index| self.get(index))
+        (0..self.compiled.len()).filter_map(|index| self.get(index).ok())
     }
 
     /// The route of this name, among those that have been asked for.
     pub(crate) fn used(&self, name: &str) -> Option<&Route> {
-        let used = self.compiled.iter().filter_map(|route| route.get()?.as_deref());
+        let used = self.compiled.iter().filter_map(|route| route.get()?.as_deref().ok());
         used.into_iter().find(|route| *route.name == *name)
     }
 }
 
 impl Source {
-    fn compile(&self, index: usize) -> Option<Route> {
-        let text = self.text.get(self.routes.get(index)?.clone())?;
-        let value: Value = serde_json::from_str(text).ok()?;
+    fn compile(&self, index: usize) -> Result<Route, String> {
+        let text = self.routes.get(index).and_then(|range| self.text.get(range.clone())).unwrap_or_default();
+        let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let mut compiler = Compiler::new(Arc::clone(&self.parts));
         let at = Pointer::root().child_key("routes").child_index(index);
-        let outline = outline::Route::read(&value, at, &self.defaults, &mut compiler.findings)?;
-        let (route, _) = compiler.route(&outline);
-        route.filter(|_| !compiler.findings.has_errors())
+        let outline = outline::Route::read(&value, at, &self.defaults, &mut compiler.findings);
+        let route = outline.and_then(|outline| compiler.route(&outline).0);
+        match route {
+            Some(route) if !compiler.findings.has_errors() => Ok(route),
+            _ => Err(compiler.findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+        }
     }
 }
 
@@ -91,6 +99,8 @@ pub(super) fn open(text: &str, hash: Hash) -> Option<Gateway> {
         return None;
     }
     secrets.append(&mut compiler.secrets);
+    // a route takes them over when it is compiled
+    secrets.extend(document.others.get("defaults").iter().flat_map(|defaults| secrets_in(&defaults.to_string())));
     let start = text.as_ptr() as usize;
     let range = |route: &RawValue| {
         let from = route.get().as_ptr() as usize - start;
@@ -147,8 +157,8 @@ struct Head {
 }
 
 /// The names of the secrets that a text refers to.
-fn secrets_in(text: &str) -> impl Iterator<Item = Box<str>> {
-    text.split("${secret.").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name.into())
+fn secrets_in(text: &str) -> Vec<Box<str>> {
+    text.split("${secret.").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name.into()).collect()
 }
 
 #[cfg(test)]
@@ -187,6 +197,7 @@ mod tests {
             bundle(json!([route(json!({ "status": 99 })), { "name": "b", "match": { "path": "/b" }, "respond": {} }]));
         let gateway = Bundle::open(&broken).unwrap();
         assert_eq!(status(&gateway, "/a"), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(gateway.routes.get(0).unwrap_err().contains("routes[0].respond.status"));
         assert_eq!(status(&gateway, "/b"), StatusCode::OK);
         let unmatched = bundle(json!([{ "name": "a", "match": { "path": "a" }, "respond": {} }]));
         assert!(Bundle::open(&unmatched).unwrap_err().to_string().contains("routes[0].match.path"));

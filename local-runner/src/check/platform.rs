@@ -1,6 +1,9 @@
 //! What a configuration asks of a platform that the platform does not have: bindings, knowledge of the client beyond its
 //! address, or even of that, a key-value store, and a `Host` of the gateway's choice.
 
+use std::net::Ipv6Addr;
+
+use portico_core::Net;
 use portico_core::config::outline::{Outline, Route};
 use portico_core::config::wire::{By, Identity, Mode};
 use portico_core::config::{Code, Findings, Pointer};
@@ -27,8 +30,9 @@ pub(super) fn missing_on(target: Target, outline: &Outline, document: &Value, fi
     if target == Target::Wasi {
         stores(&name, document, findings);
     }
-    // a proxy may say who the client is
-    if target == Target::Wasi && outline.gateway.trusted_proxies.is_empty() {
+    // whoever connects has the address `::` there; a proxy may say who the client is
+    let nobody_is = |net: &String| Net::parse(net).is_ok_and(|net| net.contains(Ipv6Addr::UNSPECIFIED.into()));
+    if target == Target::Wasi && !outline.gateway.trusted_proxies.iter().any(nobody_is) {
         for route in &outline.routes {
             nobody(&name, route, findings);
         }
@@ -52,8 +56,10 @@ fn nobody(platform: &str, route: &Route, findings: &mut Findings) {
         let message = message("no client is ever on these lists");
         findings.error(route.policy_at("ip"), message).code(Code::ClientUnknown).help(help);
     }
-    let limited = on(&route.wire.policies.rate_limit);
-    if limited.is_some_and(|limit| limit.mode != Mode::Off && limit.by == By::Ip) {
+    // those who need not say who they are are counted by address
+    let strangers = on(&route.wire.policies.auth).is_some_and(|auth| auth.optional || auth.mode == Mode::Observe);
+    let limited = on(&route.wire.policies.rate_limit).filter(|limit| limit.mode != Mode::Off);
+    if limited.is_some_and(|limit| limit.by == By::Ip || limit.by == By::Consumer && strangers) {
         let message = message("all clients are counted as one");
         let help = format!("{help}, or count by something else");
         findings.error(route.policy_at("rate_limit").child_key("by"), message).code(Code::ClientUnknown).help(help);

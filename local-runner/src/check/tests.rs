@@ -349,6 +349,17 @@ routes:
     let mut expected: Vec<_> = stores.into_iter().chain(clients).collect();
     expected.sort_unstable();
     assert_eq!(refused(Target::Wasi, parts), expected);
+    // one of these could only say so where its address is known
+    let elsewhere = format!("trusted_proxies: ['10.0.0.0/8', '0.0.0.0/0']{parts}");
+    assert_eq!(refused(Target::Wasi, &elsewhere), expected);
+    // strangers are counted by address
+    let strangers = "
+identities: { partners: { api_key: { keys: { acme: { sha256: 0000000000000000000000000000000000000000000000000000000000000000 } } } } }
+routes:
+  - { name: a, match: { path: /a }, respond: {}, policies: { auth: { any_of: [partners], optional: true }, rate_limit: { limit: 1, per: 1m, by: consumer, guarantee: approximate } } }
+  - { name: b, match: { path: /b }, respond: {}, policies: { auth: { any_of: [partners] }, rate_limit: { limit: 1, per: 1m, by: consumer, guarantee: approximate } } }
+";
+    assert_eq!(refused(Target::Wasi, strangers), ["client_unknown at routes[0].policies.rate_limit.by"]);
     // a proxy in front says who it is
     assert_eq!(refused(Target::Wasi, &format!("trusted_proxies: ['::']{parts}")), stores);
     for target in [Target::Native, Target::Cloudflare, Target::Spin] {

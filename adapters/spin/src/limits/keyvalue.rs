@@ -23,11 +23,10 @@
 //! # What it costs
 //!
 //! Of a key that is there: one read for a request that is denied, one read and one swap for one that passes. Only a swap can come
-//! too late, because of another instance: then its request waits a little, each time longer, and begins anew; how long, says whoever
-//! called. Sealing adds to a value, whatever it is, and creating adds nothing: neither ever comes too late.
+//! too late, because of another instance: then its request waits a little, each time longer, and begins anew, until its deadline. Sealing adds to a value, whatever it is, and creating adds nothing: neither ever comes too late.
 
 use portico_core::limit::{Quota, Verdict, decide};
-use portico_core::{StoreError, Timestamp};
+use portico_core::{StoreError, Timestamp, within};
 
 /// Where limits are in the store.
 pub(super) const PREFIX: &str = "limits/";
@@ -69,8 +68,23 @@ pub(super) enum Swapped {
     Late,
 }
 
-/// Takes `cost` from the limit of `key`. It tries until it is given up.
+/// Takes `cost` from the limit of `key`. One whom others overtake is given up at the deadline.
 pub(super) async fn take(
+    store: &impl Store,
+    key: &str,
+    quota: &Quota,
+    cost: u32,
+    now: impl Fn() -> Timestamp,
+    deadline: impl Future<Output = ()>,
+) -> Result<Verdict, StoreError> {
+    within(deadline, attempts(store, key, quota, cost, now)).await.unwrap_or_else(|| {
+        eprintln!("key-value store: others overtook one request until its time was up");
+        Err(StoreError)
+    })
+}
+
+/// Tries until it succeeds.
+async fn attempts(
     store: &impl Store,
     key: &str,
     quota: &Quota,

@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use portico_core::limit::{Quota, Verdict, decide};
-use portico_core::{StoreError, Timestamp};
+use portico_core::{StoreError, Timestamp, within};
 use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
 
 /// [`decide`], for Redis 5 and later. Numbers are doubles, and whole below 2^53 as long as the cost is within the bucket; a higher
@@ -52,35 +52,48 @@ impl Redis {
     }
 
     /// Takes `cost` from the limit of `key`.
-    pub(super) async fn take(&self, key: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
-        let known = self.connection.borrow().clone();
-        let answer = match known {
-            Some(connection) => match ask(&connection, key, quota, cost).await {
-                Ok(answer) => Ok(answer),
-                // closed meanwhile, most likely
-                Err(_) => self.ask_anew(key, quota, cost).await,
-            },
-            None => self.ask_anew(key, quota, cost).await,
-        };
-        match answer {
-            Ok(answer) => verdict(&answer, quota, cost),
-            Err(error) => {
-                self.disconnect();
-                failed(&error);
-                Err(StoreError)
-            }
+    pub(super) async fn take(
+        &self,
+        key: &str,
+        quota: &Quota,
+        cost: u32,
+        deadline: impl Future<Output = ()>,
+    ) -> Result<Verdict, StoreError> {
+        let used = RefCell::new(self.connection.borrow().clone());
+        match within(deadline, self.ask(&used, key, quota, cost)).await {
+            Some(Ok(answer)) => return verdict(&answer, quota, cost),
+            Some(Err(error)) => failed(&error),
+            None => eprintln!("redis: no answer in time"),
         }
+        self.forget(used.take());
+        Err(StoreError)
     }
 
-    /// Forgets the connection: the next request makes another one.
-    pub(super) fn disconnect(&self) {
-        self.connection.replace(None);
-    }
-
-    async fn ask_anew(&self, key: &str, quota: &Quota, cost: u32) -> Result<Vec<RedisResult>, Error> {
+    /// Asks by the connection there is, or by a new one; `used` is it then.
+    async fn ask(
+        &self,
+        used: &RefCell<Option<Rc<Connection>>>,
+        key: &str,
+        quota: &Quota,
+        cost: u32,
+    ) -> Result<Vec<RedisResult>, Error> {
+        let known = used.borrow().clone();
+        // if that fails it was closed meanwhile, most likely
+        if let Some(connection) = known
+            && let Ok(answer) = ask(&connection, key, quota, cost).await
+        {
+            return Ok(answer);
+        }
         let connection = Rc::new(Connection::open(&self.address).await?);
+        used.replace(Some(Rc::clone(&connection)));
         self.connection.replace(Some(Rc::clone(&connection)));
         ask(&connection, key, quota, cost).await
+    }
+
+    /// Forgets a connection, unless another request has made a new one already: the next request makes one.
+    fn forget(&self, used: Option<Rc<Connection>>) {
+        let mut current = self.connection.borrow_mut();
+        current.take_if(|current| used.is_some_and(|used| Rc::ptr_eq(current, &used)));
     }
 }
 

@@ -1,5 +1,6 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::future::{pending, ready};
 use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,7 +8,6 @@ use std::thread;
 use std::time::Duration;
 
 use portico_core::sim::block_on;
-use portico_core::within;
 
 use super::*;
 
@@ -88,7 +88,7 @@ impl Store for Sqlite {
     async fn wait(&self, late: u32) {
         self.waits.borrow_mut().push(late);
         if late == LONG {
-            std::future::pending().await
+            pending().await
         }
     }
 }
@@ -98,7 +98,7 @@ fn quota(limit: u32, seconds: u64) -> Quota {
 }
 
 fn take_at(store: &Sqlite, quota: &Quota, now: Timestamp) -> bool {
-    block_on(take(store, "key", quota, 1, || now)).unwrap().allowed
+    block_on(take(store, "key", quota, 1, || now, pending())).unwrap().allowed
 }
 
 #[test]
@@ -200,8 +200,7 @@ fn one_who_is_overtaken_waits_ever_longer_and_passes() {
 fn one_who_is_always_overtaken_is_given_up() {
     let (store, quota) = (Sqlite::default(), quota(1, 60));
     store.overtaken.set(u32::MAX);
-    let deadline = std::future::ready(());
-    assert_eq!(block_on(within(deadline, take(&store, "key", &quota, 1, || START))), None);
+    assert_eq!(block_on(take(&store, "key", &quota, 1, || START, ready(()))), Err(StoreError));
     assert_eq!(store.waits.borrow().last(), Some(&LONG));
 }
 
@@ -269,7 +268,7 @@ fn of_64_contenders_exactly_the_limit_passes() {
             let (store, quota, passed) = (&store, &quota, &passed);
             scope.spawn(move || {
                 for _ in 0..10 {
-                    let taken = block_on(take(store, "key", quota, 1, || times[contender % 2])).unwrap();
+                    let taken = block_on(take(store, "key", quota, 1, || times[contender % 2], pending())).unwrap();
                     passed.fetch_add(u32::from(taken.allowed), Ordering::Relaxed);
                 }
             });
