@@ -216,7 +216,7 @@ reasons! {
     UpstreamUnreachable "upstream_unreachable" Upstream 502 "The upstream cannot be reached.",
     UpstreamBroken "upstream_broken" Upstream 502 "The upstream broke off or did not answer in HTTP.",
     UpstreamTimeout "upstream_timeout" Upstream 504 "The upstream did not answer in time.",
-    ResponseTooLarge "response_too_large" Upstream 502 "The upstream's response is too large to be edited.",
+    ResponseTooLarge "response_too_large" Upstream 502 "The upstream's response is too large.",
     ResponseUnreadable "response_unreadable" Upstream 502 "The upstream's response cannot be read, so that it cannot be edited.",
 
     SecretMissing "secret_missing" Operator 500 "The gateway is not set up completely.",

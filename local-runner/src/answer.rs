@@ -2,8 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -13,8 +12,9 @@ use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use portico_core::context::X_REQUEST_ID;
 use portico_core::decision::{Policy, Reason};
 use portico_core::{After, Body, FollowUp, Peer, Platform as _, Record, Refusal, Seen, config};
+use portico_native::body::{BodyError, NativeBody, Payload, received};
+use portico_native::survive;
 
-use crate::body::{BodyError, NativeBody, Payload, received};
 use crate::drain::Watcher;
 use crate::platform::NativePlatform;
 use crate::server::Service;
@@ -50,7 +50,7 @@ impl<F: Fn(After) + Send + Sync> Exchange<F> {
         // hyper drops this future when the client goes away; what it was about is logged all the same
         let mut pending =
             Pending { exchange: self, hash: gateway.hash(), seen: Some(Seen::new(&**platform, &request)) };
-        let answered = survive(sendable(gateway.handle(&**platform, &self.peer, request))).await;
+        let answered = survive(gateway.handle(&**platform, &self.peer, request)).await;
         pending.seen = None;
         match answered {
             Some((response, mut after)) => {
@@ -58,7 +58,7 @@ impl<F: Fn(After) + Send + Sync> Exchange<F> {
                 on_after(after);
                 if !follow_up.is_empty() {
                     let platform = Arc::clone(platform);
-                    tokio::spawn(sendable(async move { follow_up.run(&*platform).await }));
+                    tokio::spawn(async move { follow_up.run(&*platform).await });
                 }
                 response
             }
@@ -83,26 +83,6 @@ impl<F: Fn(After) + Send + Sync> Drop for Pending<'_, F> {
             on_after(After { record, follow_up: FollowUp::default() });
         }
     }
-}
-
-/// The compile-time proof that core's futures are `Send` on this platform: a failure shows here, not in hyper's bounds.
-fn sendable<T: Future + Send>(future: T) -> T {
-    future
-}
-
-/// `None` when `future` panicked. Nothing in core should; this is for the day that something does, which must cost one
-/// request and not its connection, on which others may be under way.
-async fn survive<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    std::future::poll_fn(move |context| {
-        // unwind safe: after a panic the future is dropped, and what it shared holds no half-done state that anybody reads
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-            Ok(Poll::Ready(value)) => Poll::Ready(Some(value)),
-            Ok(Poll::Pending) => Poll::Pending,
-            Err(_) => Poll::Ready(None),
-        }
-    })
-    .await
 }
 
 /// A refusal that core does not know of, with what core gives all of its responses.
@@ -170,20 +150,5 @@ impl HttpBody for Answer {
 
     fn size_hint(&self) -> SizeHint {
         self.payload.size_hint()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_panic_costs_no_more_than_its_request() {
-        assert_eq!(survive(async { 7 }).await, Some(7));
-        let panics = async {
-            tokio::task::yield_now().await;
-            panic!("on purpose, part of a test");
-        };
-        assert_eq!(survive::<()>(panics).await, None);
     }
 }

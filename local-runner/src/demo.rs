@@ -26,10 +26,9 @@ use hyper::body::{Body as HttpBody, Frame};
 use portico_core::forward::BINDING;
 use portico_core::route::query_value;
 use portico_core::{Body, FetchError};
+use portico_native::body::{BodyError, NativeBody};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, Sleep};
-
-use crate::body::{BodyError, NativeBody};
 
 /// The names that a target may have.
 pub const NAMES: [&str; 5] = ["echo", "orders", "slow", "failing", "sse"];

@@ -26,7 +26,6 @@
 //! ```
 
 mod answer;
-pub mod body;
 pub mod case;
 pub mod config;
 pub mod demo;
@@ -39,7 +38,5 @@ pub mod server;
 pub mod sign;
 pub mod tls;
 mod upgrade;
-mod upstream;
 pub mod values;
-mod verify;
 mod wire;

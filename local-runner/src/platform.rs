@@ -1,23 +1,19 @@
 //! The native platform: what core needs, from hyper, tokio, ring and the environment.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher as _, RandomState};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::BodyExt as _;
-use hyper::body::Body as _;
 use portico_core::limit::{MemoryStore, Quota, Verdict};
 use portico_core::{Body, CollectError, FetchError, Platform, StoreError, Timestamp, jwt};
-use ring::rand::{SecureRandom as _, SystemRandom};
+use portico_native::body::NativeBody;
+use portico_native::upstream::Upstreams;
+use portico_native::{system, verify};
 use rustls::RootCertStore;
 
-use crate::body::{BodyError, NativeBody};
-use crate::upstream::Upstreams;
 use crate::values::Values;
-use crate::{demo, tls, verify};
+use crate::{demo, tls};
 
 /// What a [`NativePlatform`] is made of.
 #[derive(Debug)]
@@ -63,7 +59,7 @@ impl NativePlatform {
     pub fn new(settings: Settings) -> Result<Self, rustls::Error> {
         Ok(Self {
             upstreams: Upstreams::new(tls::client(settings.roots)?),
-            limits: MemoryStore::new(settings.rate_limit_keys, random()),
+            limits: MemoryStore::new(settings.rate_limit_keys, system::random()),
             secrets: settings.secrets,
             values: settings.values,
             demo: settings.demo,
@@ -87,21 +83,7 @@ impl Platform for NativePlatform {
     }
 
     async fn collect(&self, stream: NativeBody, limit: u64) -> Result<Bytes, CollectError> {
-        let mut stream = stream.bounded(limit);
-        if stream.is_known_to_exceed() {
-            return Err(CollectError::TooLarge);
-        }
-        // the declared length is only a claim: believe it up to a size that costs nothing
-        let capacity = stream.size_hint().lower().min(64 * 1024);
-        let mut whole = BytesMut::with_capacity(usize::try_from(capacity).unwrap_or(0));
-        while let Some(frame) = stream.frame().await {
-            match frame {
-                Ok(frame) => whole.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
-                Err(BodyError::TooLarge) => return Err(CollectError::TooLarge),
-                Err(BodyError::Broken(_)) => return Err(CollectError::Broken),
-            }
-        }
-        Ok(whole.freeze())
+        stream.collect(limit).await
     }
 
     fn bounded(&self, stream: NativeBody, limit: u64) -> NativeBody {
@@ -113,12 +95,11 @@ impl Platform for NativePlatform {
     }
 
     fn now(&self) -> Timestamp {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_micros(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
+        system::now()
     }
 
     fn random(&self) -> u128 {
-        random()
+        system::random()
     }
 
     async fn rate_limit(&self, key: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
@@ -138,45 +119,13 @@ impl Platform for NativePlatform {
     }
 
     async fn verify(&self, algorithm: jwt::Algorithm, key: &jwt::Key, message: &[u8], signature: &[u8]) -> bool {
-        verify::verify(algorithm, key, message, signature)
+        verify(algorithm, key, message, signature)
     }
-}
-
-/// 128 bits of the system's randomness, fetched for 256 calls at a time: a request needs a few, and a system call each
-/// would cost more than the rest of its decisions.
-fn random() -> u128 {
-    thread_local! {
-        static DRAWN: RefCell<Vec<u128>> = const { RefCell::new(Vec::new()) };
-    }
-    DRAWN.with_borrow_mut(|drawn| {
-        if drawn.is_empty() {
-            let mut bytes = [0; 4096];
-            if SystemRandom::new().fill(&mut bytes).is_err() {
-                return fallback();
-            }
-            drawn.extend(bytes.as_chunks().0.iter().map(|chunk| u128::from_ne_bytes(*chunk)));
-        }
-        drawn.pop().unwrap_or_else(fallback)
-    })
-}
-
-/// The system has no randomness to give, which no Linux of this decade does: std's hash keys are still unpredictable.
-fn fallback() -> u128 {
-    let state = RandomState::new();
-    u128::from(state.hash_one(0)) << 64 | u128::from(state.hash_one(1))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn random_numbers_do_not_repeat() {
-        let mut numbers: Vec<_> = (0..1_000).map(|_| random()).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        assert_eq!(numbers.len(), 1_000);
-    }
 
     #[test]
     fn the_environment_outranks_the_file() {

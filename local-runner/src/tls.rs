@@ -1,12 +1,13 @@
 //! TLS: what the server shows its clients, and whom it trusts upstream. rustls, with ring as its only cryptography.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use rustls::crypto::{CryptoProvider, ring};
+pub(crate) use portico_native::tls::client;
+pub use portico_native::tls::native_roots;
+use portico_native::tls::provider;
+use rustls::ServerConfig;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// Why a certificate or its key cannot be used. Each names the file and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -67,41 +68,12 @@ fn file(path: &Path, error: &pem::Error, what: &str) -> TlsError {
     TlsError::File { path: path.to_owned(), problem }
 }
 
-/// The machine's own trusted roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them), and what was wrong with those that
-/// could not be read. No roots are built in: they would age with the binary, and the operator's own authority
-/// would be missing from them.
-pub fn native_roots() -> (RootCertStore, Vec<String>) {
-    let found = rustls_native_certs::load_native_certs();
-    let mut problems: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
-    let mut roots = RootCertStore::empty();
-    let (_, unusable) = roots.add_parsable_certificates(found.certs);
-    if unusable > 0 {
-        problems.push(format!("{unusable} of the machine's trusted roots are not valid"));
-    }
-    if roots.is_empty() {
-        problems.push(
-            "no trusted roots were found, so no https upstream can be reached: install ca-certificates or set SSL_CERT_FILE"
-                .to_owned(),
-        );
-    }
-    (roots, problems)
-}
-
-/// A client's side of TLS that trusts `roots`.
-pub(crate) fn client(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
-    Ok(ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
-}
-
-/// Named wherever it is needed: a process-wide default would be a global that tests and embedders share.
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use rustls::{ClientConfig, RootCertStore};
+
     use super::*;
 
     fn problem(certificates: &str, key: &str) -> String {

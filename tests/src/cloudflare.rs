@@ -8,12 +8,11 @@
 
 mod capnp;
 mod edge;
-mod joined;
 mod workerd;
 mod wrangler;
 
-use self::joined::Joined;
 use self::workerd::Workerd;
+use crate::joined::Joined;
 use crate::origins::Origins;
 use crate::{bundle, client};
 use portico::case::http1;

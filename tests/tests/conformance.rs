@@ -1,7 +1,7 @@
 //! Every case against every subject, each as a test of its own: `offline::cors/preflight/it needs no credentials`.
 //!
-//! `PORTICO_SUBJECT` chooses: `offline`, `native`, `cloudflare`, `spin` or `all` (default). Filters work as usual:
-//! `cargo test -p portico-tests --test conformance -- cors/`. The run ends with a table: topic × subject.
+//! `PORTICO_SUBJECT` chooses: `offline`, `native`, `cloudflare`, `spin`, `lambda` or `all` (default); `PORTICO_LAMBDA_FRONT` what stands
+//! before Lambda. Filters work as usual: `cargo test -p portico-tests --test conformance -- cors/`. The run ends with a table: topic × subject.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,22 +14,31 @@ use portico::case::subject::Subject;
 use portico::case::tally::{Counts, Tally};
 use portico::case::{self, Case};
 use portico_tests::cloudflare::Cloudflare;
+use portico_tests::lambda::{Front, Lambda};
 use portico_tests::native::Native;
 use portico_tests::skips::{self, Settled, Skip, settle};
 use portico_tests::spin::Spin;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
+    let lambda = match Front::chosen() {
+        Ok(front) => Arc::new(Lambda::behind(front)),
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let subjects: Vec<Arc<dyn Subject + Send>> = match std::env::var("PORTICO_SUBJECT").as_deref() {
         Ok("offline") => vec![Arc::new(Offline)],
         Ok("native") => vec![Arc::new(Native::default())],
         Ok("cloudflare") => vec![Arc::new(Cloudflare)],
         Ok("spin") => vec![Arc::new(Spin)],
+        Ok("lambda") => vec![lambda],
         Ok("all") | Err(_) => {
-            vec![Arc::new(Offline), Arc::new(Native::default()), Arc::new(Cloudflare), Arc::new(Spin)]
+            vec![Arc::new(Offline), Arc::new(Native::default()), Arc::new(Cloudflare), Arc::new(Spin), lambda]
         }
         Ok(other) => {
-            eprintln!("PORTICO_SUBJECT={other}: expected offline, native, cloudflare, spin or all");
+            eprintln!("PORTICO_SUBJECT={other}: expected offline, native, cloudflare, spin, lambda or all");
             return ExitCode::FAILURE;
         }
     };

@@ -23,13 +23,12 @@ pub(crate) enum Target {
 impl Target {
     /// What its store of rate limits keeps, and why no more.
     const fn store(self) -> (Guarantee, &'static str) {
-        let alone = (Guarantee::Approximate, "there is no shared store yet, each instance counts for itself");
         match self {
             Self::Native => (Guarantee::Exact, "a process counts in its own memory"),
             Self::Cloudflare => (Guarantee::Exact, "each key is counted by one Durable Object"),
             Self::Spin => (Guarantee::Exact, "each key is counted in atomic steps"),
             Self::Wasi => (Guarantee::Approximate, "each instance counts for itself, as long as it lives"),
-            Self::Lambda => alone,
+            Self::Lambda => (Guarantee::Exact, "each key is counted in atomic steps of one item in DynamoDB"),
         }
     }
 }
@@ -47,7 +46,7 @@ pub(super) fn kept_on(target: Target, outline: &Outline, findings: &mut Findings
         findings
             .error(at.child_key("guarantee"), format!("the limit asks for {asked} counts, and on {name} {why}"))
             .code(Code::LimitGuarantee)
-            .help("write `guarantee: approximate` if more than the limit may pass, or run it on native, cloudflare or spin");
+            .help("write `guarantee: approximate` if more than the limit may pass, or run it on native, cloudflare, spin or lambda");
     }
 }
 

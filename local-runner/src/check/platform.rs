@@ -25,7 +25,10 @@ pub(super) fn missing_on(target: Target, outline: &Outline, document: &Value, fi
     bindings(&name, outline, findings);
     for route in &outline.routes {
         addresses(&name, route, findings);
-        certificates(&name, route, outline, findings);
+        // API Gateway asks for them where a domain name says so
+        if target != Target::Lambda {
+            certificates(&name, route, outline, findings);
+        }
     }
     if target == Target::Wasi {
         stores(&name, document, findings);
@@ -133,7 +136,7 @@ fn certificates(platform: &str, route: &Route, outline: &Outline, findings: &mut
                     format!("nobody can ever prove to be one of `{name}`: {platform} asks for no client certificates"),
                 )
                 .code(Code::ClientUnknown)
-                .help("accept another identity, or run it on cloudflare");
+                .help("accept another identity, or run it on cloudflare or lambda");
         }
     }
 }

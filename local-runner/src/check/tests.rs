@@ -221,22 +221,20 @@ fn guarantees_are_asked_of_the_target() {
         )
     };
     for asked in ["", ", guarantee: exact", ", guarantee: bounded", ", mode: observe"] {
-        let told = found_on(Some(Target::Lambda), &limit(asked));
-        assert_eq!(told, ["limit_guarantee at routes[0].policies.rate_limit.guarantee"], "{asked}");
         let told = found_on(Some(Target::Wasi), &limit(&format!("{asked}, by: route")));
         assert_eq!(told, ["limit_guarantee at routes[0].policies.rate_limit.guarantee"], "{asked}");
     }
     for asked in [", guarantee: approximate", ", mode: off"] {
-        assert_eq!(found_on(Some(Target::Lambda), &limit(asked)), [""; 0], "{asked}");
+        assert_eq!(found_on(Some(Target::Wasi), &limit(&format!("{asked}, by: route"))), [""; 0], "{asked}");
     }
-    for target in [Some(Target::Native), Some(Target::Cloudflare), Some(Target::Spin), None] {
+    for target in [Some(Target::Native), Some(Target::Cloudflare), Some(Target::Spin), Some(Target::Lambda), None] {
         for asked in ["", ", guarantee: bounded"] {
             assert_eq!(found_on(target, &limit(asked)), [""; 0], "{target:?} {asked}");
         }
     }
-    let inherited = "defaults: { rate_limit: { limit: 1, per: 1m } }\n\
+    let inherited = "defaults: { rate_limit: { limit: 1, per: 1m, by: route } }\n\
                      routes: [{ name: a, match: { path: /a }, respond: {} }, { name: b, match: { path: /b }, respond: {} }]\n";
-    assert_eq!(found_on(Some(Target::Lambda), inherited), ["limit_guarantee at defaults.rate_limit.guarantee"]);
+    assert_eq!(found_on(Some(Target::Wasi), inherited), ["limit_guarantee at defaults.rate_limit.guarantee"]);
 }
 
 #[test]
@@ -263,7 +261,7 @@ fn a_lease_asks_for_bounded_counts_and_its_bound_is_told() {
         assert_eq!(told(silent), "", "{silent}");
     }
     assert_eq!(
-        found_on(Some(Target::Lambda), &limit(", lease: 20")),
+        found_on(Some(Target::Wasi), &limit(", lease: 20, by: route")),
         [
             "limit_bound at routes[0].policies.rate_limit.lease",
             "limit_guarantee at routes[0].policies.rate_limit.guarantee",
@@ -279,7 +277,7 @@ fn the_examples_of_the_documentation_are_what_they_are_said_to_be() {
         let entry = portico::config::entry(*code);
         let blocks: Vec<_> = entry.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
         let target = match code {
-            Code::LimitGuarantee => Some(Target::Lambda),
+            Code::LimitGuarantee => Some(Target::Wasi),
             Code::HostNotPreserved => Some(Target::Cloudflare),
             _ => None,
         };
@@ -294,7 +292,7 @@ fn the_examples_of_the_documentation_are_what_they_are_said_to_be() {
 }
 
 #[test]
-fn only_cloudflare_knows_clients_and_has_bindings() {
+fn only_cloudflare_knows_all_of_clients_and_has_bindings() {
     let parts = "
 upstreams: { app: { targets: [{ url: 'http://app.internal' }, { url: 'binding://APP' }], timeout: 5s } }
 identities:
@@ -315,18 +313,17 @@ routes:
         let told = findings.iter().map(|found| format!("{} {} at {}", found.severity, found.code, found.pointer));
         told.collect::<Vec<_>>()
     };
-    for target in [Target::Native, Target::Spin, Target::Lambda] {
-        assert_eq!(
-            missing(target),
-            [
-                "error binding_upstream at upstreams.app.targets[1].url",
-                "error client_unknown at defaults.ip.deny[0]",
-                "error client_unknown at routes[1].policies.ip.allow[1]",
-                "error client_unknown at routes[1].policies.auth.any_of[1]",
-            ],
-            "{target:?}"
-        );
+    let unknown = [
+        "error binding_upstream at upstreams.app.targets[1].url",
+        "error client_unknown at defaults.ip.deny[0]",
+        "error client_unknown at routes[1].policies.ip.allow[1]",
+        "error client_unknown at routes[1].policies.auth.any_of[1]",
+    ];
+    for target in [Target::Native, Target::Spin] {
+        assert_eq!(missing(target), unknown, "{target:?}");
     }
+    // API Gateway asks for certificates
+    assert_eq!(missing(Target::Lambda), unknown[..3]);
     assert_eq!(missing(Target::Cloudflare), [""; 0]);
 }
 

@@ -137,10 +137,10 @@ waive: {{ secret_unset: no secrets in CI }}
 
 #[test]
 fn a_target_that_cannot_keep_a_limit_is_refused() {
-    let (code, _, stderr) = run(&checkout(), &["check", "--target", "lambda"]);
+    let (code, _, stderr) = run(&checkout(), &["check", "--target", "wasi"]);
     assert_eq!(code, 2, "{stderr}");
     assert_eq!(stderr.matches("[limit_guarantee]").count(), 3, "{stderr}");
-    for target in ["native", "cloudflare", "spin"] {
+    for target in ["native", "cloudflare", "spin", "lambda"] {
         assert_eq!(run(&checkout(), &["check", "--target", target]).0, 0, "{target}");
     }
     let (code, _, stderr) = run(&checkout(), &["check", "--target", "moon"]);
@@ -160,7 +160,7 @@ fn what_a_lease_lets_pass_is_told_and_denies_nothing() {
     assert!(code == 0 && stdout.contains("can be used"), "{stdout}{stderr}");
     assert!(stderr.starts_with(&format!("gateway.yaml:4:105: note: {bound}")), "{stderr}");
     assert!(stderr.ends_with("\n1 note\n"), "{stderr}");
-    let (code, _, stderr) = run(&folder.0, &["check", "--target", "lambda"]);
+    let (code, _, stderr) = run(&folder.0, &["check", "--target", "wasi"]);
     assert!(code == 2 && stderr.contains(bound) && stderr.contains("[limit_guarantee]"), "{stderr}");
     let (code, stdout, _) = run(&folder.0, &["check", "--format", "json"]);
     let found: Value = serde_json::from_str(&stdout).unwrap();

@@ -15,12 +15,12 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use portico_core::forward::hop_by_hop::asks_for_websocket;
 use portico_core::{Body, FetchError};
 use rustls::ClientConfig;
 use tokio::time::Instant;
 
 use crate::body::{BodyError, NativeBody, Payload, received};
-use crate::upgrade;
 
 /// Idle connections are closed after this long. Node closes its idle ones after five seconds, and a request that
 /// crosses such a close can be neither answered nor, when it is no idempotent one, repeated: we close first.
@@ -38,7 +38,7 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
 /// The pools of connections to every upstream.
 #[derive(Debug, Clone)]
-pub(crate) struct Upstreams {
+pub struct Upstreams {
     /// HTTP/2 where TLS negotiates it, HTTP/1.1 elsewhere.
     any: Client<HttpsConnector<HttpConnector>, Upload>,
     /// For what only HTTP/1.1 can say: a WebSocket's handshake, and a `Host` other than where the request goes (HTTP/2 has
@@ -47,7 +47,8 @@ pub(crate) struct Upstreams {
 }
 
 impl Upstreams {
-    pub(crate) fn new(tls: ClientConfig) -> Self {
+    /// No connections yet. `tls` is the client's side towards `https` upstreams, see [`tls::client`](crate::tls::client).
+    pub fn new(tls: ClientConfig) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -78,12 +79,12 @@ impl Upstreams {
 
     /// Sends `request`. `timeout` bounds the wait for the response's head, and counts anew whenever a part of the
     /// request's body was passed on: a long upload is no silent upstream.
-    pub(crate) async fn fetch(
+    pub async fn fetch(
         &self,
         request: Request<Body<NativeBody>>,
         timeout: Duration,
     ) -> Result<Response<Body<NativeBody>>, FetchError> {
-        let websocket = upgrade::is_websocket(&request);
+        let websocket = asks_for_websocket(request.method(), request.version(), request.headers());
         let (mut parts, body) = request.into_parts();
         let client = if websocket || names_another_host(&parts) { &self.http1 } else { &self.any };
         if matches!(&body, Body::Stream(stream) if stream.is_known_to_exceed()) {

@@ -4,7 +4,7 @@ use portico_core::jwt::{Algorithm, Key, KeyMaterial, verify_pure};
 use ring::{hmac, signature as sig};
 
 /// Whether `signature` is `key`'s signature of `message`. Says `false` whenever in doubt.
-pub(crate) fn verify(algorithm: Algorithm, key: &Key, message: &[u8], signature: &[u8]) -> bool {
+pub fn verify(algorithm: Algorithm, key: &Key, message: &[u8], signature: &[u8]) -> bool {
     if !key.fits(algorithm) {
         return false;
     }

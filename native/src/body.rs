@@ -5,11 +5,12 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
-use portico_core::Body;
+use portico_core::{Body, CollectError};
 
-/// A body's stream that nobody has read yet: what [`NativePlatform`](crate::platform::NativePlatform) calls a stream.
+/// A body's stream that nobody has read yet: what a platform on hyper has as its `Stream`.
 ///
 /// It hands on every frame as it came, trailers too, and keeps the known length, so that a `Content-Length` stays one
 /// on the other side and does not become a chunked body.
@@ -44,7 +45,6 @@ impl NativeBody {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        use http_body_util::BodyExt as _;
         Self { source: Source::Other(Box::pin(body.map_err(Into::into))), remaining: None }
     }
 
@@ -58,6 +58,25 @@ impl NativeBody {
     /// Whether the declared length alone is over the bound.
     pub fn is_known_to_exceed(&self) -> bool {
         self.remaining.is_some_and(|remaining| self.size_hint().lower() > remaining)
+    }
+
+    /// Reads all of it, at most `limit` bytes.
+    pub async fn collect(self, limit: u64) -> Result<Bytes, CollectError> {
+        let mut stream = self.bounded(limit);
+        if stream.is_known_to_exceed() {
+            return Err(CollectError::TooLarge);
+        }
+        // the declared length is only a claim: believe it up to a size that costs nothing
+        let capacity = stream.size_hint().lower().min(64 * 1024);
+        let mut whole = BytesMut::with_capacity(usize::try_from(capacity).unwrap_or(0));
+        while let Some(frame) = stream.frame().await {
+            match frame {
+                Ok(frame) => whole.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
+                Err(BodyError::TooLarge) => return Err(CollectError::TooLarge),
+                Err(BodyError::Broken(_)) => return Err(CollectError::Broken),
+            }
+        }
+        Ok(whole.freeze())
     }
 }
 

@@ -1,8 +1,8 @@
-//! Lines of a field that workerd joined.
+//! Lines of a field that a platform joined.
 //!
-//! It hands several lines of a field to a Worker as one, joined by commas, and sends some that a Worker wrote likewise. For a
-//! field that may have several lines the two mean the same (RFC 9110 §5.3), so a case that writes them as several is
-//! satisfied by one.
+//! workerd hands several lines of a field to a Worker as one, joined by commas, and sends some that a Worker wrote likewise; payload
+//! format 2.0 of AWS has one value a field. For a field that may have several lines the two mean the same (RFC 9110 §5.3), so a case
+//! that writes them as several is satisfied by one.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ use portico::case::Case;
 use portico::case::expect::Matcher;
 
 /// The lines that a case expects of fields that have several.
-pub(super) struct Joined(BTreeSet<(String, Vec<String>)>);
+pub(crate) struct Joined(BTreeSet<(String, Vec<String>)>);
 
 impl Joined {
-    pub(super) fn of(case: &Case) -> Self {
+    pub(crate) fn of(case: &Case) -> Self {
         let mut fields = BTreeSet::new();
         for expect in case.expectations() {
             let upstream = expect.upstream.iter().flatten().flat_map(|(_, seen)| seen).flat_map(|seen| &seen.headers);
@@ -28,10 +28,10 @@ impl Joined {
     }
 
     /// Puts the lines that are expected in place of a line that is all of them.
-    pub(super) fn split(&self, headers: &mut Vec<(String, String)>) {
+    pub(crate) fn split(&self, headers: &mut Vec<(String, String)>) {
         for (name, lines) in &self.0 {
-            let joined = lines.join(", ");
-            if let Some(at) = headers.iter().position(|(other, value)| other == name && *value == joined) {
+            let joined = [lines.join(", "), lines.join(",")];
+            if let Some(at) = headers.iter().position(|(other, value)| other == name && joined.contains(value)) {
                 headers.splice(at..=at, lines.iter().map(|line| (name.clone(), line.clone())));
             }
         }

@@ -1,0 +1,154 @@
+//! Answers: from core's response to what each front of Lambda takes for one.
+//!
+//! | front | fields | cookies | body |
+//! |---|---|---|---|
+//! | REST API, HTTP API with payload 1.0 | every line, `multiValueHeaders` | likewise | text or base64 |
+//! | HTTP API, Function URL | lines of a name joined, `headers` | `cookies` | text or base64 |
+//! | load balancer, multi-value headers | every line, `multiValueHeaders` | likewise | text or base64 |
+//! | load balancer | lines of a name joined, `headers` | names that differ in the case of their letters | text or base64 |
+//! | any that streams | lines of a name joined | `cookies` | as it is, after the prelude |
+
+mod fields;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, SET_COOKIE};
+use http::response::Parts;
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use lambda_runtime::MetadataPrelude;
+use portico_core::context::{RequestId, X_REQUEST_ID};
+use portico_core::decision::{Policy, Reason};
+use portico_core::{Body, Refusal};
+use serde::Serialize;
+
+use self::fields::{Cookies, Joined, Lines};
+use crate::event::Front;
+
+/// How long an answer may be, in bytes of its JSON: 6 MiB and 100 bytes, as Lambda's own error says.
+pub(crate) const LIMIT: usize = 6_291_556;
+/// The same behind a load balancer, which takes less: 1 MiB.
+pub(crate) const ALB_LIMIT: usize = 1_048_576;
+
+/// An answer as Lambda takes it.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The status that the client sees: the response's, or that of the problem which stands in for it.
+    pub(crate) status: StatusCode,
+    pub(crate) json: Vec<u8>,
+}
+
+/// The answer that is a whole response. One that is longer than the front takes is replaced by a problem.
+pub(crate) fn whole(front: Front, head: Parts, body: &[u8]) -> Answer {
+    let json = written(front, &head, body);
+    let limit = limit(front);
+    if json.len() <= limit {
+        return Answer { status: head.status, json };
+    }
+    let refusal = Refusal::new(Policy::Forward, Reason::ResponseTooLarge)
+        .detail(format!("The response takes {} bytes, and at most {limit} can be handed on.", json.len()));
+    instead(front, head, &refusal)
+}
+
+/// The answer that is a problem in place of a response. It keeps what is said about the request (its id, CORS, limits) and drops what was
+/// said about the body.
+pub(crate) fn instead(front: Front, mut head: Parts, refusal: &Refusal) -> Answer {
+    let id = head.headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let (problem, body) = problem(refusal, id).into_parts();
+    fields::remove_body_fields(&mut head.headers);
+    head.headers.extend(problem.headers);
+    head.status = problem.status;
+    let json = written(front, &head, &body);
+    Answer { status: head.status, json }
+}
+
+/// What goes before the body in an answer that is streamed.
+pub(crate) fn prelude(mut head: Parts) -> MetadataPrelude {
+    let cookies = head.headers.get_all(SET_COOKIE).iter().map(|line| fields::text(line).into_owned()).collect();
+    head.headers.remove(SET_COOKIE);
+    // what is not ASCII would be written as an empty list, which no front takes
+    let joined = |name| HeaderValue::try_from(fields::joined(&head.headers, name).as_bytes()).ok();
+    let ascii = |value: &HeaderValue| value.to_str().is_ok();
+    let headers = head.headers.keys().filter_map(|name| Some((name.clone(), joined(name).filter(ascii)?))).collect();
+    MetadataPrelude { status_code: head.status, headers, cookies }
+}
+
+/// The response to a request that core takes no part in, or of which nothing came. Its id is made of `random`.
+pub(crate) fn refused(refusal: &Refusal, random: u128) -> Response<Bytes> {
+    let id = RequestId::new(random);
+    let mut response = problem(refusal, id.as_str());
+    response.headers_mut().insert(X_REQUEST_ID, id.to_header());
+    response
+}
+
+fn problem(refusal: &Refusal, id: &str) -> Response<Bytes> {
+    refusal.response::<Bytes>(id).map(|body| match body {
+        Body::Empty => Bytes::new(),
+        Body::Full(bytes) | Body::Stream(bytes) => bytes,
+    })
+}
+
+/// How long an answer to this front may be.
+pub(crate) const fn limit(front: Front) -> usize {
+    match front {
+        Front::Rest | Front::Http => LIMIT,
+        Front::Alb { .. } => ALB_LIMIT,
+    }
+}
+
+/// An answer, as every front writes it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire<'a> {
+    status_code: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<Joined<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    multi_value_headers: Option<Lines<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cookies: Option<Vec<Cow<'a, str>>>,
+    body: Cow<'a, str>,
+    is_base64_encoded: bool,
+}
+
+fn written(front: Front, head: &Parts, body: &[u8]) -> Vec<u8> {
+    let text = text(&head.headers, body);
+    let is_base64_encoded = text.is_none();
+    let body = text.map_or_else(|| Cow::Owned(BASE64_STANDARD.encode(body)), Cow::Borrowed);
+    let mut json = Vec::with_capacity(body.len() + body.len() / 8 + 2048);
+    let wire = Wire {
+        status_code: head.status.as_u16(),
+        status_description: matches!(front, Front::Alb { .. }).then(|| description(head.status)),
+        headers: match front {
+            Front::Http => Some(Joined { headers: &head.headers, cookies: Cookies::Elsewhere }),
+            Front::Alb { multi: false } => Some(Joined { headers: &head.headers, cookies: Cookies::ByCase }),
+            Front::Rest | Front::Alb { multi: true } => None,
+        },
+        multi_value_headers: match front {
+            Front::Rest | Front::Alb { multi: true } => Some(Lines(&head.headers)),
+            Front::Http | Front::Alb { multi: false } => None,
+        },
+        cookies: (front == Front::Http).then(|| head.headers.get_all(SET_COOKIE).iter().map(fields::text).collect()),
+        body,
+        is_base64_encoded,
+    };
+    let done = serde_json::to_writer(&mut json, &wire);
+    debug_assert!(done.is_ok(), "an answer is names and texts: {done:?}");
+    json
+}
+
+/// A body that can stand in JSON as it is. One with a coding is not text, even if it happens to look like it.
+fn text<'b>(headers: &HeaderMap, body: &'b [u8]) -> Option<&'b str> {
+    std::str::from_utf8(body).ok().filter(|_| !headers.contains_key(CONTENT_ENCODING))
+}
+
+/// The status line's end, which a load balancer wants to be told.
+fn description(status: StatusCode) -> String {
+    [status.as_str(), status.canonical_reason().unwrap_or("Unknown")].join(" ")
+}

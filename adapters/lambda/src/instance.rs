@@ -1,0 +1,134 @@
+//! What lives as long as the process: the gateway, connections to upstreams, the table, and what the environment says.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+
+use portico_core::config::Bundle;
+use portico_core::{Gateway, StoreError};
+use portico_native::tls;
+use portico_native::upstream::Upstreams;
+
+use crate::event::Front;
+use crate::secrets::Secrets;
+use crate::state::State;
+
+/// What to do where there is no bundle.
+const HELP: &str = "make one with `portico build --target lambda --out bundle.json`, and put it beside the binary, or its path into \
+     PORTICO_BUNDLE";
+
+/// One execution environment of a function.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    pub(crate) gateway: Gateway,
+    pub(crate) upstreams: Upstreams,
+    pub(crate) secrets: Secrets,
+    /// `None` when there is no table.
+    state: Option<State>,
+    /// How responses are posted, to fronts that leave the choice.
+    response: ResponseMode,
+    /// Whether each request is told in the log, unless `PORTICO_ACCESS_LOG` is `off`.
+    pub(crate) access_log: bool,
+}
+
+/// How responses are posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ResponseMode {
+    /// Each as one JSON text, 6 MB at most.
+    Whole,
+    /// Each as it comes.
+    Stream,
+}
+
+impl ResponseMode {
+    fn of(said: Option<&str>) -> Result<Self, String> {
+        match said {
+            None | Some("buffer") => Ok(Self::Whole),
+            Some("stream") => Ok(Self::Stream),
+            Some(other) => Err(format!(
+                "PORTICO_RESPONSE is {other:?}\nhelp: make it `stream` where the front takes streams, as it is set up; otherwise `buffer`"
+            )),
+        }
+    }
+}
+
+impl Instance {
+    /// Reads the bundle, and opens no connection. The error says what is wrong, where, and what to do.
+    pub(crate) fn start() -> Result<Self, String> {
+        let response = ResponseMode::of(std::env::var("PORTICO_RESPONSE").ok().as_deref())?;
+        let path = bundle(std::env::var_os("PORTICO_BUNDLE"), std::env::var_os("LAMBDA_TASK_ROOT"));
+        let gateway = open(&path).map_err(|error| format!("{}: {error}\nhelp: {HELP}", path.display()))?;
+        let (roots, problems) = tls::native_roots();
+        for problem in problems {
+            eprintln!("{problem}");
+        }
+        let upstreams = Upstreams::new(tls::client(roots).map_err(|error| error.to_string())?);
+        let text = |name| std::env::var(name).ok();
+        Ok(Self {
+            secrets: Secrets::new(&gateway, upstreams.clone()),
+            state: text("PORTICO_TABLE").map(|table| State::new(table, upstreams.clone())),
+            gateway,
+            upstreams,
+            response,
+            access_log: text("PORTICO_ACCESS_LOG").as_deref() != Some("off"),
+        })
+    }
+
+    /// One of a test: without a table, without trust in anybody, silent.
+    #[cfg(test)]
+    pub(crate) fn of(gateway: Gateway, response: ResponseMode) -> Self {
+        let upstreams = Upstreams::new(tls::client(rustls::RootCertStore::empty()).unwrap());
+        let secrets = Secrets::new(&gateway, upstreams.clone());
+        Self { gateway, upstreams, secrets, state: None, response, access_log: false }
+    }
+
+    /// Whether a response to this front is posted as it comes. A load balancer takes none like that.
+    pub(crate) fn streams(&self, front: Front) -> bool {
+        self.response == ResponseMode::Stream && !matches!(front, Front::Alb { .. })
+    }
+
+    /// Where limits, keys and key sets are. Without a table that is an error, and said once.
+    pub(crate) fn state(&self) -> Result<&State, StoreError> {
+        static COMPLAINT: Once = Once::new();
+        self.state.as_ref().ok_or_else(|| {
+            COMPLAINT.call_once(|| {
+                eprintln!(
+                    "limits and stored keys need a table\nhelp: put the name of a DynamoDB table into PORTICO_TABLE"
+                );
+            });
+            StoreError
+        })
+    }
+}
+
+/// Where the bundle is: what `PORTICO_BUNDLE` says, or bundle.json in the function's folder.
+fn bundle(said: Option<OsString>, folder: Option<OsString>) -> PathBuf {
+    said.map_or_else(|| Path::new(&folder.unwrap_or_default()).join("bundle.json"), PathBuf::from)
+}
+
+fn open(path: &Path) -> Result<Gateway, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    Bundle::open(&text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn responses_are_whole_unless_said_otherwise() {
+        assert_eq!(ResponseMode::of(None), Ok(ResponseMode::Whole));
+        assert_eq!(ResponseMode::of(Some("stream")), Ok(ResponseMode::Stream));
+        assert!(ResponseMode::of(Some("Stream")).is_err_and(|error| error.contains("help: ")));
+    }
+
+    #[test]
+    fn the_bundle_is_beside_the_binary_unless_said_otherwise() {
+        let place = |said: Option<&str>, folder: Option<&str>| {
+            bundle(said.map(OsString::from), folder.map(OsString::from)).display().to_string()
+        };
+        assert_eq!(place(None, Some("/var/task")), "/var/task/bundle.json");
+        assert_eq!(place(Some("/opt/a.json"), Some("/var/task")), "/opt/a.json");
+        assert_eq!(place(None, None), "bundle.json");
+    }
+}

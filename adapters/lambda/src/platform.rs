@@ -1,0 +1,87 @@
+//! Core's seam on Lambda.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use portico_core::limit::{Quota, Verdict};
+use portico_core::{Body, CollectError, FetchError, Platform, StoreError, Timestamp, jwt};
+use portico_native::body::NativeBody;
+use portico_native::{system, verify};
+
+use crate::instance::Instance;
+
+/// Upstreams that have not answered so long before Lambda ends the invocation are given up: there must be time to say so.
+pub(crate) const MARGIN: Duration = Duration::from_millis(500);
+
+/// One invocation's view of the process.
+#[derive(Debug)]
+pub(crate) struct Lambda {
+    pub(crate) instance: Arc<Instance>,
+    /// The secrets that the configuration refers to, by name.
+    pub(crate) secrets: Arc<BTreeMap<String, String>>,
+    /// When Lambda ends the invocation.
+    pub(crate) deadline: Timestamp,
+}
+
+impl Lambda {
+    /// How long upstreams may still take.
+    pub(crate) fn left(&self) -> Duration {
+        self.deadline.since(self.now()).saturating_sub(MARGIN)
+    }
+}
+
+impl Platform for Lambda {
+    type Stream = NativeBody;
+
+    async fn fetch(
+        &self,
+        request: Request<Body<NativeBody>>,
+        timeout: Duration,
+    ) -> Result<Response<Body<NativeBody>>, FetchError> {
+        self.instance.upstreams.fetch(request, timeout.min(self.left())).await
+    }
+
+    async fn collect(&self, stream: NativeBody, limit: u64) -> Result<Bytes, CollectError> {
+        stream.collect(limit).await
+    }
+
+    fn bounded(&self, stream: NativeBody, limit: u64) -> NativeBody {
+        stream.bounded(limit)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+
+    fn now(&self) -> Timestamp {
+        system::now()
+    }
+
+    fn random(&self) -> u128 {
+        system::random()
+    }
+
+    async fn rate_limit(&self, key: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
+        // boxed, as the others of the SDK: every request's future would be as large as this one otherwise
+        Box::pin(self.instance.state()?.take(key, quota, cost, self.now())).await
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        Box::pin(self.instance.state()?.read(key)).await
+    }
+
+    async fn write(&self, key: &str, value: Bytes, keep: Duration) -> Result<(), StoreError> {
+        Box::pin(self.instance.state()?.write(key, &value, keep, self.now())).await
+    }
+
+    fn secret(&self, name: &str) -> Option<String> {
+        self.secrets.get(name).cloned()
+    }
+
+    async fn verify(&self, algorithm: jwt::Algorithm, key: &jwt::Key, message: &[u8], signature: &[u8]) -> bool {
+        verify(algorithm, key, message, signature)
+    }
+}

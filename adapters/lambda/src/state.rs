@@ -1,0 +1,101 @@
+//! What outlives a process: limits, keys and key sets, in one DynamoDB table.
+//!
+//! An item is found by the string `id`. A value is under its own key, in the attribute `value`, a string or bytes: so
+//! operators can put keys there with any tool. A limit's `id` begins with `limit:`, which no value's key can, and its state is the
+//! number `tat` (`limit.rs`). `expires`, in seconds since the epoch, is when DynamoDB may delete an item, if the table's time to live says so.
+//!
+//! Nothing is made before the first question: routes without limits and stored keys do not pay for the SDK.
+
+mod attempts;
+mod connector;
+mod limit;
+mod table;
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use bytes::Bytes;
+use portico_core::limit::{Quota, Verdict};
+use portico_core::{StoreError, Timestamp};
+use portico_native::upstream::Upstreams;
+
+use connector::Connector;
+use limit::Seen;
+use table::{Item, Table};
+
+/// The attribute that holds a value.
+const VALUE: &str = "value";
+
+/// One table.
+#[derive(Debug)]
+pub(crate) struct State {
+    table: Table,
+    seen: Seen,
+}
+
+impl State {
+    /// The table of this name, in the region, by the credentials and at the address that the environment has.
+    pub(crate) fn new(table: String, upstreams: Upstreams) -> Self {
+        Self::of(Table::new(table, connector::client(Connector(upstreams)), |name| std::env::var(name).ok()))
+    }
+
+    fn of(table: Table) -> Self {
+        Self { table, seen: Seen::default() }
+    }
+
+    /// Takes `cost` from the limit of `key`: one atomic step, exact however many instances there are.
+    pub(crate) async fn take(
+        &self,
+        key: &str,
+        quota: &Quota,
+        cost: u32,
+        now: Timestamp,
+    ) -> Result<Verdict, StoreError> {
+        self.table.patience.within(limit::take(&self.table, &self.seen, key, quota, cost, now)).await
+    }
+
+    /// What is under `key`, as of less than a second ago (an eventually consistent read, for half the price).
+    pub(crate) async fn read(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        let request = self.table.client()?.get_item().table_name(self.table.name()).key(table::ID, id(key));
+        let mut attempts = self.table.attempts();
+        let read = self.table.patience.within(attempts.perform(|| request.clone().send())).await?;
+        read.item.map(|item| value(key, item)).transpose()
+    }
+
+    /// Puts `value` under `key`, to be kept for at least `keep`. With its key it must not be larger than 400 KB, which is all that an item
+    /// may be.
+    pub(crate) async fn write(
+        &self,
+        key: &str,
+        value: &[u8],
+        keep: Duration,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let request = (self.table.client()?.put_item())
+            .table_name(self.table.name())
+            .item(table::ID, id(key))
+            .item(VALUE, AttributeValue::B(Blob::new(value)))
+            .item(table::EXPIRES, table::expires(now + keep));
+        let mut attempts = self.table.attempts();
+        self.table.patience.within(attempts.perform(|| request.clone().send())).await.map(drop)
+    }
+}
+
+fn id(key: &str) -> AttributeValue {
+    AttributeValue::S(key.to_owned())
+}
+
+fn value(key: &str, mut item: Item) -> Result<Bytes, StoreError> {
+    match item.remove(VALUE) {
+        Some(AttributeValue::B(bytes)) => Ok(bytes.into_inner().into()),
+        Some(AttributeValue::S(text)) => Ok(text.into()),
+        _ => {
+            eprintln!("dynamodb: {key} has no attribute `{VALUE}` that is a string or bytes");
+            Err(StoreError)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

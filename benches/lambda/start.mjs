@@ -1,0 +1,176 @@
+#!/usr/bin/env node
+// The function `bootstrap` at a Runtime API of its own: from the start of its process to the first time it asks for an invocation, and its
+// memory then, by number of routes; then what an invocation takes of the processor, both calls to the Runtime API included.
+//   benches/lambda/start.mjs [TIMES]
+// Needs cargo build --release --package portico-lambda --package portico (or BOOTSTRAP and PORTICO, the binaries).
+
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { signed } from "../support.mjs";
+
+const times = Number(process.argv[2] ?? 21);
+const invocations = 5_000;
+const root = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../..");
+const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
+const bootstrap = needed(process.env.BOOTSTRAP ?? join(target, "release/bootstrap"));
+const portico = needed(process.env.PORTICO ?? join(target, "release/portico"));
+const folder = mkdtempSync(join(tmpdir(), "portico-bench-"));
+const children = new Set();
+
+function needed(path) {
+  if (existsSync(path)) return path;
+  console.error(`there is no ${path}: ${import.meta.filename ?? "this file"} says at its top what to build`);
+  process.exit(2);
+}
+
+process.on("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** The path of a bundle. */
+function bundle(name, config) {
+  const [source, path] = [join(folder, `${name}.yaml`), join(folder, `${name}.json`)];
+  writeFileSync(source, JSON.stringify({ portico: 1, name, ...config }));
+  execFileSync(portico, ["build", "--target", "lambda", "--config", source, "--out", path], { stdio: "ignore" });
+  return path;
+}
+
+// The Runtime API, for one function at a time: `asked` is called whenever it waits for an invocation, `posted` with what came of one.
+let asked, posted, waiting;
+const api = createServer((request, response) => {
+  if (request.method === "GET") {
+    waiting = response;
+    asked();
+    return;
+  }
+  const parts = [];
+  request.on("data", (part) => parts.push(part)).on("end", () => {
+    response.writeHead(202).end();
+    posted({ path: request.url, body: Buffer.concat(parts).toString() });
+  });
+});
+await new Promise((done) => api.listen(0, "127.0.0.1", done));
+
+/** Starts a function; gives its process once it asks for an invocation, and how long that took. */
+async function start(path) {
+  const env = {
+    ...process.env,
+    AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${api.address().port}`,
+    AWS_LAMBDA_FUNCTION_NAME: "portico",
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: "128",
+    AWS_LAMBDA_FUNCTION_VERSION: "$LATEST",
+    PORTICO_BUNDLE: path,
+    PORTICO_ACCESS_LOG: "off",
+  };
+  const asks = new Promise((done) => (asked = done));
+  const began = performance.now();
+  const child = spawn(bootstrap, { env, stdio: ["ignore", "ignore", "inherit"] });
+  children.add(child);
+  child.once("exit", () => children.delete(child) && process.exit(1));
+  await asks;
+  return { child, took: performance.now() - began };
+}
+
+async function end(child) {
+  child.removeAllListeners("exit");
+  const ended = new Promise((done) => child.once("exit", done));
+  child.kill("SIGKILL");
+  await ended;
+  children.delete(child);
+}
+
+/** Gives the function that waits an event; what it posted, once it waits again. */
+async function invoke(event) {
+  const asks = new Promise((done) => (asked = done));
+  const posts = new Promise((done) => (posted = done));
+  const head = {
+    "content-type": "application/json",
+    "lambda-runtime-aws-request-id": "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+    "lambda-runtime-deadline-ms": Date.now() + 30_000,
+    "lambda-runtime-invoked-function-arn": "arn:aws:lambda:eu-central-1:123456789012:function:portico",
+  };
+  waiting.writeHead(200, head).end(event);
+  const answer = await posts;
+  await asks;
+  return answer;
+}
+
+/** An event of a Function URL. */
+const event = (path, headers) =>
+  JSON.stringify({
+    version: "2.0",
+    routeKey: "$default",
+    rawPath: path,
+    rawQueryString: "",
+    headers: { host: "api.example.com", "user-agent": "curl/8", accept: "*/*", "x-forwarded-for": "192.0.2.7", "x-forwarded-proto": "https", ...headers },
+    requestContext: {
+      domainName: "abc.lambda-url.eu-central-1.on.aws",
+      http: { method: "GET", path, protocol: "HTTP/1.1", sourceIp: "192.0.2.7", userAgent: "curl/8" },
+      requestId: "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+      stage: "$default",
+      timeEpoch: Date.now(),
+    },
+    isBase64Encoded: false,
+  });
+
+/** Mebibytes that a process has in memory. */
+const resident = ({ pid }) => Number(readFileSync(`/proc/${pid}/status`, "utf8").match(/VmRSS:\s+(\d+)/)[1]) / 1024;
+
+/** Seconds of processor time that a process has had. */
+function used({ pid }) {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+const respond = { respond: { body: "hello" } };
+const numbered = (count) => ({
+  upstreams: { origin: { targets: [{ url: "http://127.0.0.1:9" }] } },
+  routes: Array.from({ length: count }, (_, index) => ({ name: `r${index}`, match: { path: `/a${index}/{id}` }, upstream: "origin", policies: { security_headers: {}, body_limit: "1MiB" } })),
+});
+
+console.log(`${bootstrap}: ${(statSync(bootstrap).size / 1e6).toFixed(1)} MB`);
+console.log(`from the start of the process to the first /next, and its memory then; medians of ${times}`);
+const starts = [1, 10, 1_000, 10_000].map((count) => ({ count, path: bundle(`routes${count}`, numbered(count)), took: [], memory: [] }));
+for (let time = 0; time < times; time++) {
+  for (const { path, took, memory } of starts) {
+    const started = await start(path);
+    took.push(started.took);
+    memory.push(resident(started.child));
+    await end(started.child);
+  }
+}
+for (const { count, took, memory } of starts) {
+  console.log(`${`${count} routes`.padEnd(34)} ${median(took).toFixed(1).padStart(7)} ms ${median(memory).toFixed(1).padStart(7)} MiB`);
+}
+
+const { jwk, claims, token } = signed();
+const policies = { auth: { any_of: ["users"] }, security_headers: {}, response: { headers: { set: { "X-User": "${claims.sub}" } } } };
+const subjects = [
+  { name: "respond", path: bundle("plain", { routes: [{ name: "all", match: { path: "/{*rest}" }, ...respond }] }), sent: event("/", {}) },
+  {
+    name: "respond: ES256, headers",
+    path: bundle("guarded", {
+      identities: { users: { jwt: { jwks: { keys: [jwk] }, issuer: claims.iss, audience: claims.aud, algorithms: ["ES256"] } } },
+      routes: [{ name: "all", match: { path: "/{*rest}" }, ...respond, policies }],
+    }),
+    sent: event("/", { authorization: `Bearer ${token}` }),
+  },
+];
+console.log(`an invocation, mean of ${invocations}`);
+for (const { name, path, sent } of subjects) {
+  const { child } = await start(path);
+  const { body } = await invoke(sent);
+  if (JSON.parse(body).statusCode !== 200) throw new Error(`${name}: ${body}`);
+  for (let time = 0; time < 500; time++) await invoke(sent);
+  const before = used(child);
+  for (let time = 0; time < invocations; time++) await invoke(sent);
+  const micros = ((used(child) - before) / invocations) * 1e6;
+  console.log(`${name.padEnd(34)} ${micros.toFixed(0).padStart(7)} us ${resident(child).toFixed(1).padStart(7)} MiB`);
+  await end(child);
+}
+process.exit(0);

@@ -1,0 +1,14 @@
+//! What a process on Linux has that core's `Platform` asks for: upstreams over hyper and rustls, bodies, ring's signatures, clock and
+//! randomness. Nothing is decided here. The native server and the Lambda adapter are made of it.
+
+#![forbid(unsafe_code)]
+
+pub mod body;
+mod survive;
+pub mod system;
+pub mod tls;
+pub mod upstream;
+mod verify;
+
+pub use survive::survive;
+pub use verify::verify;
