@@ -1,7 +1,28 @@
 // What the benchmarks of the platforms share.
 
 import { createPrivateKey, generateKeyPairSync, sign } from "node:crypto";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** A folder, and the processes that end with this one, as the folder does. */
+export function workplace() {
+  const folder = mkdtempSync(join(tmpdir(), "portico-bench-"));
+  const children = new Set();
+  process.on("exit", () => {
+    for (const child of children) child.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return { folder, children };
+}
+
+/** A file that has to be there; whoever runs the script is told where that is explained. */
+export function needed(path) {
+  if (existsSync(path)) return path;
+  console.error(`there is no ${path}: ${process.argv[1]} says at its top what to build`);
+  process.exit(2);
+}
 
 /** A port that is free. */
 export async function port() {

@@ -6,10 +6,9 @@
 // Needs scripts/build-cloudflare, cargo build --release (or PORTICO, the binary), and wrk and nginx (apt-get install wrk nginx-light).
 
 import { execFileSync, spawn } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { port, signed } from "../support.mjs";
+import { port, signed, workplace } from "../support.mjs";
 
 const seconds = Number(process.argv[2] ?? 5);
 const rounds = 3;
@@ -17,18 +16,12 @@ const here = import.meta.dirname ?? new URL(".", import.meta.url).pathname;
 const root = resolve(here, "../..");
 const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
 const portico = process.env.PORTICO ?? join(target, "release/portico");
-const folder = mkdtempSync(join(tmpdir(), "portico-bench-"));
-const children = [];
-
-process.on("exit", () => {
-  for (const child of children) child.kill("SIGKILL");
-  rmSync(folder, { recursive: true, force: true });
-});
+const { folder, children } = workplace();
 
 /** A process on one core. */
 function start(core, command, ...args) {
   const child = spawn("taskset", ["-c", core, command, ...args], { stdio: ["ignore", "ignore", "inherit"], cwd: folder });
-  children.push(child);
+  children.add(child);
   return child;
 }
 

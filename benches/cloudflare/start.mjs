@@ -6,17 +6,15 @@
 // Needs scripts/build-cloudflare and cargo build --release (or PORTICO, the binary).
 
 import { execFileSync, spawn } from "node:child_process";
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { port } from "../support.mjs";
+import { port, workplace } from "../support.mjs";
 
 const times = Number(process.argv[2] ?? 21);
 const root = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../..");
 const portico = process.env.PORTICO ?? join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "release/portico");
-const folder = mkdtempSync(join(tmpdir(), "portico-start-"));
-process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+const { folder } = workplace();
 
 function gateway(routes) {
   const route = (index) => ({ name: `r${index}`, match: { path: `/a${index}/{id}` }, upstream: "origin", policies: { security_headers: {} } });

@@ -5,11 +5,10 @@
 // Needs cargo build --release --package portico-lambda --package portico (or BOOTSTRAP and PORTICO, the binaries).
 
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { signed } from "../support.mjs";
+import { needed, signed, workplace } from "../support.mjs";
 
 const times = Number(process.argv[2] ?? 21);
 const invocations = 5_000;
@@ -17,19 +16,7 @@ const root = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathna
 const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
 const bootstrap = needed(process.env.BOOTSTRAP ?? join(target, "release/bootstrap"));
 const portico = needed(process.env.PORTICO ?? join(target, "release/portico"));
-const folder = mkdtempSync(join(tmpdir(), "portico-bench-"));
-const children = new Set();
-
-function needed(path) {
-  if (existsSync(path)) return path;
-  console.error(`there is no ${path}: ${import.meta.filename ?? "this file"} says at its top what to build`);
-  process.exit(2);
-}
-
-process.on("exit", () => {
-  for (const child of children) child.kill("SIGKILL");
-  rmSync(folder, { recursive: true, force: true });
-});
+const { folder, children } = workplace();
 
 /** The path of a bundle. */
 function bundle(name, config) {

@@ -7,12 +7,11 @@
 //   cargo build --release --manifest-path tests/host/Cargo.toml --package portico-host-guest --target wasm32-wasip2
 
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { signed } from "../support.mjs";
+import { needed, signed, workplace } from "../support.mjs";
 
 const seconds = Number(process.argv[2] ?? 4);
 const rounds = 3;
@@ -23,19 +22,7 @@ const host = needed(process.env.PORTICO_WASI_HOST ?? join(hostTarget, "release/p
 const guest = needed(join(hostTarget, "wasm32-wasip2/release/portico_host_guest.wasm"));
 const component = needed(join(root, "build/spin/portico.wasm"));
 const portico = needed(process.env.PORTICO ?? join(target, "release/portico"));
-const folder = mkdtempSync(join(tmpdir(), "portico-bench-"));
-const children = new Set();
-
-function needed(path) {
-  if (existsSync(path)) return path;
-  console.error(`there is no ${path}: ${import.meta.filename ?? "this file"} says at its top what to build`);
-  process.exit(2);
-}
-
-process.on("exit", () => {
-  for (const child of children) child.kill("SIGKILL");
-  rmSync(folder, { recursive: true, force: true });
-});
+const { folder, children } = workplace();
 
 /** Starts the host on one core; gives its process and its URL. */
 async function serve(wasm, ...options) {

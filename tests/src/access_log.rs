@@ -16,8 +16,9 @@ pub(crate) struct AccessLog(pub(crate) Receiver<String>);
 pub(crate) type Told = (Option<String>, Option<Vec<Decision>>);
 
 impl AccessLog {
-    /// What it tells of the request with this id. Waits for it.
-    pub(crate) fn told(&self, id: &str) -> Result<Told, String> {
+    /// What it tells of the request with this id, nothing of one without. Waits for it.
+    pub(crate) fn told(&self, id: Option<&str>) -> Result<Told, String> {
+        let Some(id) = id else { return Ok((None, None)) };
         loop {
             let line = self.0.recv_timeout(HANGS);
             let line = line.map_err(|_| format!("the access log never told of request {id}"))?;

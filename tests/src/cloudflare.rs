@@ -63,16 +63,11 @@ impl Session for Running {
         let passed = edge::pass(send, &self.peer);
         let (status, message) =
             client::exchange(self.workerd.clients, &passed).map_err(|error| format!("no response: {error}"))?;
-        let id = message.values("x-request-id").next().map(str::to_owned);
-        let (route, decisions) = match id {
-            Some(id) => self.workerd.access.told(&id).map_err(|error| format!("{error}{}", self.workerd.said()))?,
-            None => (None, None),
-        };
-        let http1::Message { mut headers, body, broke, .. } = message;
-        let mut upstream = self.origins.received();
-        let received = upstream.values_mut().flatten().map(|received| &mut received.headers);
-        received.chain([&mut headers]).for_each(|headers| self.joined.split(headers));
-        Ok(Answer { status, headers, body, broke, upstream, route, decisions })
+        let told = self.workerd.access.told(message.values("x-request-id").next());
+        let (route, decisions) = told.map_err(|error| format!("{error}{}", self.workerd.said()))?;
+        let http1::Message { headers, body, broke, .. } = message;
+        let upstream = self.origins.received();
+        Ok(self.joined.split(Answer { status, headers, body, broke, upstream, route, decisions }))
     }
 
     fn set_value(&mut self, key: &str, value: Option<&str>) -> Result<(), String> {

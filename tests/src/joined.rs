@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use portico::case::Case;
 use portico::case::expect::Matcher;
+use portico::case::subject::Answer;
 
 /// The lines that a case expects of fields that have several.
 pub(crate) struct Joined(BTreeSet<(String, Vec<String>)>);
@@ -27,8 +28,14 @@ impl Joined {
         Self(fields)
     }
 
-    /// Puts the lines that are expected in place of a line that is all of them.
-    pub(crate) fn split(&self, headers: &mut Vec<(String, String)>) {
+    /// Puts the lines that are expected in place of a line that is all of them: in what came back, and in what the upstreams got.
+    pub(crate) fn split(&self, mut answer: Answer) -> Answer {
+        let received = answer.upstream.values_mut().flatten().map(|received| &mut received.headers);
+        received.chain([&mut answer.headers]).for_each(|headers| self.split_fields(headers));
+        answer
+    }
+
+    fn split_fields(&self, headers: &mut Vec<(String, String)>) {
         for (name, lines) in &self.0 {
             let joined = [lines.join(", "), lines.join(",")];
             if let Some(at) = headers.iter().position(|(other, value)| other == name && joined.contains(value)) {

@@ -22,7 +22,7 @@ use crate::dynamodb::DynamoDb;
 use crate::joined::Joined;
 use crate::origins::Origins;
 use portico::case::subject::{Answer, Refusal, Session, Subject};
-use portico::case::{Action, Case, Need, Peer, Plan, Send, Store};
+use portico::case::{Case, Need, Peer, Send, Store};
 
 /// The function.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Subject for Lambda {
                     .to_owned(),
             ),
             Need::Binding => Some("Lambda has no bindings".to_owned()),
-            Need::Store if !plays(case) => {
+            Need::Store if case.faults().any(|fault| matches!(fault, Store::Duplicate | Store::StaleRead)) => {
                 Some("the table refuses steps and loses answers, and does nothing else on demand".to_owned())
             }
             // the front says who the client is, and encrypts
@@ -89,31 +89,17 @@ impl Subject for Lambda {
     }
 }
 
-/// Whether its table can do what a case does to it.
-fn plays(case: &Case) -> bool {
-    let steps = match &case.plan {
-        Plan::Steps(steps) => steps.as_slice(),
-        Plan::Refused(_) => &[],
-    };
-    steps.iter().all(|step| !matches!(step.action, Action::Store(Store::Duplicate | Store::StaleRead)))
-}
-
 impl Session for Running {
     fn exchange(&mut self, send: &Send) -> Result<Answer, String> {
         drop(self.origins.received());
         let event = self.front.event(send, &self.peer)?;
         let answered = self.function.invoke(&event).and_then(|posted| self.front.answer(&posted, &send.method));
         let answered = answered.map_err(|error| format!("no response: {error}{}", self.function.said()))?;
-        let id = answered.values("x-request-id").next().map(str::to_owned);
-        let (route, decisions) = match id {
-            Some(id) => self.function.access.told(&id).map_err(|error| format!("{error}{}", self.function.said()))?,
-            None => (None, None),
-        };
-        let Answered { status, mut headers, body, broke } = answered;
-        let mut upstream = self.origins.received();
-        let received = upstream.values_mut().flatten().map(|received| &mut received.headers);
-        received.chain([&mut headers]).for_each(|headers| self.joined.split(headers));
-        Ok(Answer { status, headers, body, broke, upstream, route, decisions })
+        let told = self.function.access.told(answered.values("x-request-id").next());
+        let (route, decisions) = told.map_err(|error| format!("{error}{}", self.function.said()))?;
+        let Answered { status, headers, body, broke } = answered;
+        let upstream = self.origins.received();
+        Ok(self.joined.split(Answer { status, headers, body, broke, upstream, route, decisions }))
     }
 
     fn set_store(&mut self, store: Store) -> Result<(), String> {

@@ -82,11 +82,8 @@ impl Session for Running {
     fn exchange(&mut self, send: &Send) -> Result<Answer, String> {
         drop(self.origins.received());
         let (status, message) = self.converse(send).map_err(|error| format!("no response: {error}"))?;
-        let id = message.values("x-request-id").next().map(str::to_owned);
-        let (route, decisions) = match id {
-            Some(id) => self.process.access.told(&id)?,
-            None => (None, None),
-        };
+        let told = self.process.access.told(message.values("x-request-id").next());
+        let (route, decisions) = told?;
         let http1::Message { headers, body, broke, .. } = message;
         Ok(Answer { status, headers, body, broke, upstream: self.origins.received(), route, decisions })
     }

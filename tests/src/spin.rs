@@ -14,7 +14,7 @@ use crate::origins::Origins;
 use crate::{bundle, client};
 use portico::case::http1;
 use portico::case::subject::{Answer, Refusal, Session, Subject};
-use portico::case::{Action, Case, Need, Plan, Send, Store};
+use portico::case::{Case, Need, Send, Store};
 
 /// The component.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Subject for Spin {
             Need::Clock => Some("a real clock cannot be moved".to_owned()),
             Need::Client => Some("Spin knows nothing of a client but its address".to_owned()),
             Need::Binding => Some("Spin has no bindings".to_owned()),
-            Need::Store if !plays(case) => {
+            Need::Store if case.faults().any(|fault| matches!(fault, Store::Duplicate | Store::StaleRead)) => {
                 Some("the host's stores refuse steps and lose answers, and do nothing else on demand".to_owned())
             }
             // the host says who the client is, and that it came by https
@@ -56,25 +56,13 @@ impl Subject for Spin {
     }
 }
 
-/// Whether the host can do to its store what a case does to it.
-fn plays(case: &Case) -> bool {
-    let steps = match &case.plan {
-        Plan::Steps(steps) => steps.as_slice(),
-        Plan::Refused(_) => &[],
-    };
-    steps.iter().all(|step| !matches!(step.action, Action::Store(Store::Duplicate | Store::StaleRead)))
-}
-
 impl Session for Running {
     fn exchange(&mut self, send: &Send) -> Result<Answer, String> {
         drop(self.origins.received());
         let (status, message) = client::exchange(self.host.clients, send)
             .map_err(|error| format!("no response: {error}{}", self.host.said()))?;
-        let id = message.values("x-request-id").next().map(str::to_owned);
-        let (route, decisions) = match id {
-            Some(id) => self.host.access.told(&id).map_err(|error| format!("{error}{}", self.host.said()))?,
-            None => (None, None),
-        };
+        let told = self.host.access.told(message.values("x-request-id").next());
+        let (route, decisions) = told.map_err(|error| format!("{error}{}", self.host.said()))?;
         let http1::Message { headers, body, broke, .. } = message;
         Ok(Answer { status, headers, body, broke, upstream: self.origins.received(), route, decisions })
     }

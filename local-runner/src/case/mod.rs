@@ -96,13 +96,25 @@ impl Case {
 }
 
 impl Case {
+    /// Its steps; none where the configuration must be refused.
+    pub fn steps(&self) -> &[Step] {
+        match &self.plan {
+            Plan::Steps(steps) => steps,
+            Plan::Refused(_) => &[],
+        }
+    }
+
+    /// What it does to the store, in order.
+    pub fn faults(&self) -> impl Iterator<Item = Store> {
+        self.steps().iter().filter_map(|step| match step.action {
+            Action::Store(store) => Some(store),
+            Action::Exchange { .. } | Action::Advance(_) | Action::Values(_) => None,
+        })
+    }
+
     /// What must come of each request that it sends.
     pub fn expectations(&self) -> impl Iterator<Item = &Expect> {
-        let steps = match &self.plan {
-            Plan::Steps(steps) => steps.as_slice(),
-            Plan::Refused(_) => &[],
-        };
-        steps.iter().filter_map(|step| match &step.action {
+        self.steps().iter().filter_map(|step| match &step.action {
             Action::Exchange { expect, .. } => Some(&**expect),
             Action::Advance(_) | Action::Store(_) | Action::Values(_) => None,
         })
