@@ -1,8 +1,10 @@
 #!/usr/bin/env node
-// The function `bootstrap` at a Runtime API of its own: from the start of its process to the first time it asks for an invocation, and its
-// memory then, by number of routes; then what an invocation takes of the processor, both calls to the Runtime API included.
+// The function `bootstrap` at a Runtime API of its own, beside a function that does nothing (hello.rs): from the start of its process to
+// the first time it asks for an invocation, and its memory then, by number of routes; then what an invocation takes of the processor, both
+// calls to the Runtime API included.
 //   benches/lambda/start.mjs [TIMES]
-// Needs cargo build --release --package portico-lambda --package portico (or BOOTSTRAP and PORTICO, the binaries).
+// Needs cargo build --release --package portico-lambda --package portico (or BOOTSTRAP and PORTICO, the binaries), and
+//   cargo build --release --package portico-benches --example hello
 
 import { execFileSync, spawn } from "node:child_process";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
@@ -11,11 +13,12 @@ import { join, resolve } from "node:path";
 import { needed, signed, workplace } from "../support.mjs";
 
 const times = Number(process.argv[2] ?? 21);
-const invocations = 5_000;
+const [rounds, invocations] = [9, 1_000];
 const root = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../..");
 const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
 const bootstrap = needed(process.env.BOOTSTRAP ?? join(target, "release/bootstrap"));
 const portico = needed(process.env.PORTICO ?? join(target, "release/portico"));
+const hello = needed(join(target, "release/examples/hello"));
 const { folder, children } = workplace();
 
 /** The path of a bundle. */
@@ -43,19 +46,21 @@ const api = createServer((request, response) => {
 await new Promise((done) => api.listen(0, "127.0.0.1", done));
 
 /** Starts a function; gives its process once it asks for an invocation, and how long that took. */
-async function start(path) {
+async function start(path, binary = bootstrap) {
   const env = {
     ...process.env,
     AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${api.address().port}`,
     AWS_LAMBDA_FUNCTION_NAME: "portico",
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: "128",
     AWS_LAMBDA_FUNCTION_VERSION: "$LATEST",
-    PORTICO_BUNDLE: path,
+    PORTICO_BUNDLE: path ?? "",
     PORTICO_ACCESS_LOG: "off",
+    // one file, as Amazon Linux has it; Debian's folder of links takes three times as long
+    SSL_CERT_FILE: process.env.SSL_CERT_FILE ?? "/etc/ssl/certs/ca-certificates.crt",
   };
   const asks = new Promise((done) => (asked = done));
   const began = performance.now();
-  const child = spawn(bootstrap, { env, stdio: ["ignore", "ignore", "inherit"] });
+  const child = spawn(binary, { env, stdio: ["ignore", "ignore", "inherit"] });
   children.add(child);
   child.once("exit", () => children.delete(child) && process.exit(1));
   await asks;
@@ -107,37 +112,41 @@ const event = (path, headers) =>
 /** Mebibytes that a process has in memory. */
 const resident = ({ pid }) => Number(readFileSync(`/proc/${pid}/status`, "utf8").match(/VmRSS:\s+(\d+)/)[1]) / 1024;
 
-/** Seconds of processor time that a process has had. */
+/** Seconds of processor time that a process of one thread has had. */
 function used({ pid }) {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / 100;
+  return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[0]) / 1e9;
 }
 
 const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
 const respond = { respond: { body: "hello" } };
-const numbered = (count) => ({
-  upstreams: { origin: { targets: [{ url: "http://127.0.0.1:9" }] } },
+const numbered = (count, scheme) => ({
+  upstreams: { origin: { targets: [{ url: `${scheme}://127.0.0.1:9` }] } },
   routes: Array.from({ length: count }, (_, index) => ({ name: `r${index}`, match: { path: `/a${index}/{id}` }, upstream: "origin", policies: { security_headers: {}, body_limit: "1MiB" } })),
 });
 
 console.log(`${bootstrap}: ${(statSync(bootstrap).size / 1e6).toFixed(1)} MB`);
 console.log(`from the start of the process to the first /next, and its memory then; medians of ${times}`);
-const starts = [1, 10, 1_000, 10_000].map((count) => ({ count, path: bundle(`routes${count}`, numbered(count)), took: [], memory: [] }));
+const starts = [
+  { name: "nothing: hello.rs", binary: hello },
+  ...[1, 10, 1_000, 10_000].map((count) => ({ name: `${count} routes`, path: bundle(`routes${count}`, numbered(count, "http")) })),
+  { name: "1000 routes, https upstream", path: bundle("routes-https", numbered(1_000, "https")) },
+].map((subject) => ({ ...subject, took: [], memory: [] }));
 for (let time = 0; time < times; time++) {
-  for (const { path, took, memory } of starts) {
-    const started = await start(path);
+  for (const { path, binary, took, memory } of starts) {
+    const started = await start(path, binary);
     took.push(started.took);
     memory.push(resident(started.child));
     await end(started.child);
   }
 }
-for (const { count, took, memory } of starts) {
-  console.log(`${`${count} routes`.padEnd(34)} ${median(took).toFixed(1).padStart(7)} ms ${median(memory).toFixed(1).padStart(7)} MiB`);
+for (const { name, took, memory } of starts) {
+  console.log(`${name.padEnd(34)} ${median(took).toFixed(1).padStart(7)} ms ${median(memory).toFixed(1).padStart(7)} MiB`);
 }
 
 const { jwk, claims, token } = signed();
 const policies = { auth: { any_of: ["users"] }, security_headers: {}, response: { headers: { set: { "X-User": "${claims.sub}" } } } };
 const subjects = [
+  { name: "nothing: hello.rs", binary: hello, sent: event("/", {}) },
   { name: "respond", path: bundle("plain", { routes: [{ name: "all", match: { path: "/{*rest}" }, ...respond }] }), sent: event("/", {}) },
   {
     name: "respond: ES256, headers",
@@ -148,16 +157,24 @@ const subjects = [
     sent: event("/", { authorization: `Bearer ${token}` }),
   },
 ];
-console.log(`an invocation, mean of ${invocations}`);
-for (const { name, path, sent } of subjects) {
-  const { child } = await start(path);
-  const { body } = await invoke(sent);
-  if (JSON.parse(body).statusCode !== 200) throw new Error(`${name}: ${body}`);
-  for (let time = 0; time < 500; time++) await invoke(sent);
-  const before = used(child);
-  for (let time = 0; time < invocations; time++) await invoke(sent);
-  const micros = ((used(child) - before) / invocations) * 1e6;
-  console.log(`${name.padEnd(34)} ${micros.toFixed(0).padStart(7)} us ${resident(child).toFixed(1).padStart(7)} MiB`);
+console.log(`an invocation's time of the processor; medians of ${rounds} rounds of ${invocations}`);
+for (const subject of subjects) {
+  const { child } = await start(subject.path, subject.binary);
+  const { body } = await invoke(subject.sent);
+  if (JSON.parse(body).statusCode !== 200) throw new Error(`${subject.name}: ${body}`);
+  Object.assign(subject, { child, waiting, micros: [] });
+}
+for (let round = 0; round < rounds; round++) {
+  for (const subject of subjects) {
+    waiting = subject.waiting;
+    const before = used(subject.child);
+    for (let time = 0; time < invocations; time++) await invoke(subject.sent);
+    subject.micros.push(((used(subject.child) - before) / invocations) * 1e6);
+    subject.waiting = waiting;
+  }
+}
+for (const { name, micros, child } of subjects) {
+  console.log(`${name.padEnd(34)} ${median(micros).toFixed(0).padStart(7)} us ${resident(child).toFixed(1).padStart(7)} MiB`);
   await end(child);
 }
 process.exit(0);

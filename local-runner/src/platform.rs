@@ -57,8 +57,9 @@ pub struct NativePlatform {
 impl NativePlatform {
     /// A platform without connections, its limits untouched.
     pub fn new(settings: Settings) -> Result<Self, rustls::Error> {
+        let tls = tls::client(settings.roots)?;
         Ok(Self {
-            upstreams: Upstreams::new(tls::client(settings.roots)?),
+            upstreams: Upstreams::new(|| tls),
             limits: MemoryStore::new(settings.rate_limit_keys, system::random()),
             secrets: settings.secrets,
             values: settings.values,

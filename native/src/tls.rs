@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
 /// The machine's own trusted roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them), and what was wrong with those that
 /// could not be read. No roots are built in: they would age with the binary, and the operator's own authority
@@ -27,10 +27,23 @@ pub fn native_roots() -> (RootCertStore, Vec<String>) {
 
 /// A client's side of TLS that trusts `roots`.
 pub fn client(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
-    Ok(ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
+    Ok(Client::new()?.trusting(roots))
+}
+
+/// A client's side of TLS that does not know yet whom it trusts.
+#[derive(Debug)]
+pub struct Client(ConfigBuilder<ClientConfig, WantsVerifier>);
+
+impl Client {
+    /// TLS 1.3 and 1.2.
+    pub fn new() -> Result<Self, rustls::Error> {
+        Ok(Self(ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?))
+    }
+
+    /// One that trusts `roots`.
+    pub fn trusting(self, roots: RootCertStore) -> ClientConfig {
+        self.0.with_root_certificates(roots).with_no_client_auth()
+    }
 }
 
 /// Named wherever it is needed: a process-wide default would be a global that tests and embedders share.

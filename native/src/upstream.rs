@@ -3,12 +3,13 @@
 use std::error::Error as _;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HOST;
+use http::uri::Scheme;
 use http::{Request, Response, StatusCode, Version};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -39,6 +40,14 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// The pools of connections to every upstream.
 #[derive(Debug, Clone)]
 pub struct Upstreams {
+    /// Without TLS there is nothing to negotiate: HTTP/1.1.
+    plain: Client<HttpConnector, Upload>,
+    secure: Arc<LazyLock<Secure, Box<dyn FnOnce() -> Secure + Send>>>,
+}
+
+/// Those over TLS.
+#[derive(Debug)]
+struct Secure {
     /// HTTP/2 where TLS negotiates it, HTTP/1.1 elsewhere.
     any: Client<HttpsConnector<HttpConnector>, Upload>,
     /// For what only HTTP/1.1 can say: a WebSocket's handshake, and a `Host` other than where the request goes (HTTP/2 has
@@ -47,15 +56,14 @@ pub struct Upstreams {
 }
 
 impl Upstreams {
-    /// No connections yet. `tls` is the client's side towards `https` upstreams, see [`tls::client`](crate::tls::client).
-    pub fn new(tls: ClientConfig) -> Self {
+    /// No connections yet. `tls` gives the client's side towards `https` upstreams, see [`tls::Client`](crate::tls::Client), and is asked
+    /// before the first of these is connected to: reading the machine's roots takes longer than all else of a short start.
+    pub fn new(tls: impl FnOnce() -> ClientConfig + Send + 'static) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
         tcp.set_keepalive(Some(Duration::from_secs(60)));
-        let connector = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
-
         let mut builder = Client::builder(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
@@ -71,10 +79,21 @@ impl Upstreams {
             .http2_max_send_buf_size(STREAM_WINDOW as usize)
             .http2_keep_alive_interval(Duration::from_secs(30))
             .http2_keep_alive_timeout(Duration::from_secs(10));
-        Self {
-            any: builder.build(connector().enable_all_versions().wrap_connector(tcp.clone())),
-            http1: builder.build(connector().enable_http1().wrap_connector(tcp)),
-        }
+        let plain = builder.build(tcp.clone());
+        let secure = move || {
+            let tls = tls();
+            let connector = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
+            Secure {
+                any: builder.build(connector().enable_all_versions().wrap_connector(tcp.clone())),
+                http1: builder.build(connector().enable_http1().wrap_connector(tcp)),
+            }
+        };
+        Self { plain, secure: Arc::new(LazyLock::new(Box::new(secure))) }
+    }
+
+    /// Gets ready for `https` upstreams now.
+    pub fn prepare(&self) {
+        LazyLock::force(&self.secure);
     }
 
     /// Sends `request`. `timeout` bounds the wait for the response's head, and counts anew whenever a part of the
@@ -86,7 +105,6 @@ impl Upstreams {
     ) -> Result<Response<Body<NativeBody>>, FetchError> {
         let websocket = asks_for_websocket(request.method(), request.version(), request.headers());
         let (mut parts, body) = request.into_parts();
-        let client = if websocket || names_another_host(&parts) { &self.http1 } else { &self.any };
         if matches!(&body, Body::Stream(stream) if stream.is_known_to_exceed()) {
             return Err(FetchError::RequestTooLarge);
         }
@@ -95,7 +113,14 @@ impl Upstreams {
         let progress = Arc::new(Progress::new());
         let upload = Upload { payload: Payload(body), progress: Arc::clone(&progress) };
 
-        let mut answer = pin!(client.request(Request::from_parts(parts, upload)));
+        let http1 = websocket || names_another_host(&parts);
+        let secure = parts.uri.scheme() == Some(&Scheme::HTTPS);
+        let request = Request::from_parts(parts, upload);
+        let mut answer = pin!(match (secure, http1) {
+            (false, _) => self.plain.request(request),
+            (true, false) => self.secure.any.request(request),
+            (true, true) => self.secure.http1.request(request),
+        });
         let response = loop {
             let deadline = progress.last() + timeout;
             tokio::select! {

@@ -43,10 +43,10 @@ pub(crate) enum ResponseMode {
 impl ResponseMode {
     fn of(said: Option<&str>) -> Result<Self, String> {
         match said {
-            None | Some("buffer") => Ok(Self::Whole),
+            None | Some("whole") => Ok(Self::Whole),
             Some("stream") => Ok(Self::Stream),
             Some(other) => Err(format!(
-                "PORTICO_RESPONSE is {other:?}\nhelp: make it `stream` where the front takes streams, as it is set up; otherwise `buffer`"
+                "PORTICO_RESPONSE is {other:?}\nhelp: make it `stream` where the front takes streams, as it is set up; otherwise `whole`"
             )),
         }
     }
@@ -57,12 +57,14 @@ impl Instance {
     pub(crate) fn start() -> Result<Self, String> {
         let response = ResponseMode::of(std::env::var("PORTICO_RESPONSE").ok().as_deref())?;
         let path = bundle(std::env::var_os("PORTICO_BUNDLE"), std::env::var_os("LAMBDA_TASK_ROOT"));
-        let gateway = open(&path).map_err(|error| format!("{}: {error}\nhelp: {HELP}", path.display()))?;
-        let (roots, problems) = tls::native_roots();
-        for problem in problems {
-            eprintln!("{problem}");
+        let wrong = |error: String| format!("{}: {error}\nhelp: {HELP}", path.display());
+        let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+        let gateway = Bundle::open(&text).map_err(|error| wrong(error.to_string()))?;
+        let upstreams = upstreams()?;
+        if text.contains("https://") {
+            // Lambda gives more processor now than to any request
+            upstreams.prepare();
         }
-        let upstreams = Upstreams::new(tls::client(roots).map_err(|error| error.to_string())?);
         let text = |name| std::env::var(name).ok();
         Ok(Self {
             secrets: Secrets::new(&gateway, upstreams.clone()),
@@ -77,7 +79,7 @@ impl Instance {
     /// One of a test: without a table, without trust in anybody, silent.
     #[cfg(test)]
     pub(crate) fn of(gateway: Gateway, response: ResponseMode) -> Self {
-        let upstreams = Upstreams::new(tls::client(rustls::RootCertStore::empty()).unwrap());
+        let upstreams = Upstreams::new(|| tls::client(rustls::RootCertStore::empty()).unwrap());
         let secrets = Secrets::new(&gateway, upstreams.clone());
         Self { gateway, upstreams, secrets, state: None, response, access_log: false }
     }
@@ -106,9 +108,16 @@ fn bundle(said: Option<OsString>, folder: Option<OsString>) -> PathBuf {
     said.map_or_else(|| Path::new(&folder.unwrap_or_default()).join("bundle.json"), PathBuf::from)
 }
 
-fn open(path: &Path) -> Result<Gateway, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    Bundle::open(&text).map_err(|error| error.to_string())
+/// Those of a gateway that trusts the machine's roots, once it meets the first `https`.
+fn upstreams() -> Result<Upstreams, String> {
+    let client = tls::Client::new().map_err(|error| error.to_string())?;
+    Ok(Upstreams::new(|| {
+        let (roots, problems) = tls::native_roots();
+        for problem in problems {
+            eprintln!("{problem}");
+        }
+        client.trusting(roots)
+    }))
 }
 
 #[cfg(test)]
@@ -118,6 +127,7 @@ mod tests {
     #[test]
     fn responses_are_whole_unless_said_otherwise() {
         assert_eq!(ResponseMode::of(None), Ok(ResponseMode::Whole));
+        assert_eq!(ResponseMode::of(Some("whole")), Ok(ResponseMode::Whole));
         assert_eq!(ResponseMode::of(Some("stream")), Ok(ResponseMode::Stream));
         assert!(ResponseMode::of(Some("Stream")).is_err_and(|error| error.contains("help: ")));
     }

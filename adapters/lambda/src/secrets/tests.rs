@@ -55,7 +55,7 @@ fn secrets(port: u16, variables: &[(&str, &str)]) -> Secrets {
         let mut all = own.iter().chain(variables);
         all.find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
     };
-    Secrets::of(names, variable, Upstreams::new(tls::client(RootCertStore::empty()).unwrap()))
+    Secrets::of(names, variable, Upstreams::new(|| tls::client(RootCertStore::empty()).unwrap()))
 }
 
 async fn key(secrets: &Secrets, now: Timestamp) -> Option<String> {

@@ -16,7 +16,7 @@ fn quota(limit: u32, seconds: u64) -> Quota {
 }
 
 fn upstreams() -> Upstreams {
-    Upstreams::new(tls::client(RootCertStore::empty()).unwrap())
+    Upstreams::new(|| tls::client(RootCertStore::empty()).unwrap())
 }
 
 /// What Lambda sets, for a DynamoDB at `endpoint`.
