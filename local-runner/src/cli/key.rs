@@ -6,7 +6,7 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use portico_core::config::units;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Failure, note, print};
 
@@ -20,6 +20,7 @@ Examples:
   portico key acme --scope orders:read
   portico key acme --expires 90d --values ./values > acme.key
   portico key acme --target cloudflare > acme.key
+  portico key acme --target lambda --table portico-Table-1ABC > acme.key
 
 Exit codes: 0 there is a key; 1 there is no randomness; 2 the command line is wrong.")]
 pub(super) struct Options {
@@ -35,12 +36,15 @@ pub(super) struct Options {
     /// What begins the key, so that people and scanners know what they have found
     #[arg(long, value_name = "TEXT", default_value = "pk_", value_parser = prefix)]
     prefix: String,
-    /// Where the record is stored: a file of the native server's store, or Workers KV
+    /// Where the record is stored: a file of the native server's store, Workers KV, or a DynamoDB table
     #[arg(long, value_enum, default_value_t = Target::Native)]
     target: Target,
     /// The directory of the native server's store [default: values]
     #[arg(long, value_name = "DIR")]
     values: Option<String>,
+    /// The DynamoDB table of --target lambda: the stack's output `Table`
+    #[arg(long, value_name = "NAME", value_parser = table)]
+    table: Option<String>,
 }
 
 /// The stores that the command knows.
@@ -50,6 +54,8 @@ enum Target {
     Native,
     /// Workers KV
     Cloudflare,
+    /// A DynamoDB table
+    Lambda,
 }
 
 fn consumer(text: &str) -> Result<String, &'static str> {
@@ -59,6 +65,13 @@ fn consumer(text: &str) -> Result<String, &'static str> {
 fn prefix(text: &str) -> Result<String, &'static str> {
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
     if plain { Ok(text.to_owned()) } else { Err("letters, digits, `_` and `-`") }
+}
+
+/// Nothing else is a name of DynamoDB's, and one that begins with a hyphen would be an option.
+fn table(text: &str) -> Result<String, &'static str> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    let named = plain && !text.is_empty() && !text.starts_with('-');
+    if named { Ok(text.to_owned()) } else { Err("letters, digits, `_`, `-` and `.`") }
 }
 
 /// Runs the command.
@@ -75,7 +88,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     note(&format!(
         "record of {}:\n  {record}\nstore it:\n  {}\n",
         options.consumer,
-        place.command(&format!("keys/{hash}"), &quoted(&record))
+        place.command(&format!("keys/{hash}"), &record)
     ));
     print(&format!("{key}\n"))
 }
@@ -98,17 +111,28 @@ enum Place<'o> {
     Directory(&'o str),
     /// Into Workers KV.
     Kv,
+    /// Into this DynamoDB table.
+    Table(&'o str),
 }
 
 impl<'o> Place<'o> {
     fn new(options: &'o Options) -> Result<Self, Failure> {
-        match (options.target, &options.values) {
-            (Target::Native, values) => Ok(Self::Directory(values.as_deref().unwrap_or("values"))),
-            (Target::Cloudflare, None) => Ok(Self::Kv),
-            (Target::Cloudflare, Some(_)) => Err(Failure::usage(
-                "--values is the directory of the native server's store, and --target cloudflare has none",
-                "leave out one of them",
-            )),
+        let wrong = |problem, help| Err(Failure::usage(problem, help));
+        match (options.target, options.values.as_deref(), options.table.as_deref()) {
+            (Target::Native, values, None) => Ok(Self::Directory(values.unwrap_or("values"))),
+            (Target::Cloudflare, None, None) => Ok(Self::Kv),
+            (Target::Lambda, None, Some(table)) => Ok(Self::Table(table)),
+            (Target::Lambda, None, None) => wrong(
+                "--target lambda stores keys in a table",
+                "name it with --table: it is the stack's output `Table`",
+            ),
+            (Target::Cloudflare | Target::Lambda, Some(_), _) => wrong(
+                "--values is the directory of the native server's store",
+                "leave it out, or make it --target native",
+            ),
+            (Target::Native | Target::Cloudflare, _, Some(_)) => {
+                wrong("--table is the table of --target lambda", "leave it out, or make it --target lambda")
+            }
         }
     }
 
@@ -117,10 +141,16 @@ impl<'o> Place<'o> {
         match self {
             Self::Directory(values) => {
                 let (directory, path) = (quoted(&format!("{values}/keys")), quoted(&format!("{values}/{name}")));
-                let beside = quoted(&format!("{values}/keys/.new"));
+                let (beside, record) = (quoted(&format!("{values}/keys/.new")), quoted(record));
                 format!("mkdir -p {directory} && printf %s {record} > {beside} && mv {beside} {path}")
             }
-            Self::Kv => format!("npx wrangler kv key put --remote --binding PORTICO {} {record}", quoted(name)),
+            Self::Kv => {
+                format!("npx wrangler kv key put --remote --binding PORTICO {} {}", quoted(name), quoted(record))
+            }
+            Self::Table(table) => {
+                let item = json!({ "id": { "S": name }, "value": { "S": record } }).to_string();
+                format!("aws dynamodb put-item --table-name {} --item {}", quoted(table), quoted(&item))
+            }
         }
     }
 }

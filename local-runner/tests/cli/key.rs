@@ -82,14 +82,58 @@ fn the_command_for_workers_kv_names_binding_key_and_record() {
 }
 
 #[test]
+fn the_command_for_dynamodb_names_table_key_and_record() {
+    let folder = Folder::with(STORED);
+    let make = ["key", "o'neill & \"sons\"", "--target", "lambda", "--table", "portico-Table-1ABC"];
+    let (code, key, told) = run(&folder.0, &make);
+    assert_eq!((code, key.lines().count()), (0, 1), "{told}");
+    // what the shell hands to `aws`, word by word
+    folder.write("aws", "#!/bin/sh\nprintf '%s\\n' \"$@\" > said\n");
+    assert!(Command::new("chmod").arg("+x").arg(folder.0.join("aws")).status().unwrap().success());
+    let (_, command) = told.split_once("store it:\n").unwrap();
+    assert!(command.starts_with("  aws dynamodb "), "{command}");
+    let path = format!("{}:{}", folder.0.display(), std::env::var("PATH").unwrap());
+    let stored = Command::new("sh").args(["-c", command]).env("PATH", path).current_dir(&folder.0).status().unwrap();
+    assert!(stored.success(), "{command}");
+    let said = std::fs::read_to_string(folder.0.join("said")).unwrap();
+    let words: Vec<_> = said.lines().collect();
+    assert_eq!(words[..5], ["dynamodb", "put-item", "--table-name", "portico-Table-1ABC", "--item"]);
+    let item: serde_json::Value = serde_json::from_str(words[5]).unwrap();
+    let hash = Command::new("sh").args(["-c", "printf %s \"$0\" | sha256sum", key.trim_end()]).output().unwrap();
+    let hash = String::from_utf8(hash.stdout).unwrap();
+    assert_eq!(item["id"], serde_json::json!({ "S": format!("keys/{}", hash.split(' ').next().unwrap()) }));
+    let record: serde_json::Value = serde_json::from_str(item["value"]["S"].as_str().unwrap()).unwrap();
+    assert_eq!(record, serde_json::json!({ "consumer": "o'neill & \"sons\"" }));
+    assert_eq!((words.len(), item.as_object().unwrap().len()), (6, 2), "{said}");
+}
+
+#[test]
+fn a_table_is_for_lambda_and_lambda_needs_one() {
+    let folder = Folder::with(STORED);
+    for (options, problem) in [
+        (&["--target", "lambda"][..], "error: --target lambda stores keys in a table"),
+        (&["--table", "portico"], "error: --table is the table of --target lambda"),
+        (&["--target", "cloudflare", "--table", "portico"], "error: --table is the table of --target lambda"),
+        (
+            &["--target", "lambda", "--values", "values"],
+            "error: --values is the directory of the native server's store",
+        ),
+        (&["--target", "lambda", "--table", "a b"], "letters, digits"),
+        (&["--target", "lambda", "--table", ""], "letters, digits"),
+        (&["--target", "lambda", "--table=--debug"], "letters, digits"),
+    ] {
+        let (code, key, told) = run(&folder.0, &[&["key", "acme"], options].concat());
+        assert_eq!((code, &*key), (2, ""), "{options:?}: {told}");
+        assert!(told.contains(problem), "{options:?}: {told}");
+    }
+}
+
+#[test]
 fn workers_kv_has_no_directory() {
     let folder = Folder::with(STORED);
     let (code, key, told) = run(&folder.0, &["key", "acme", "--target", "cloudflare", "--values", "values"]);
     assert_eq!((code, &*key), (2, ""), "{told}");
-    assert!(
-        told.contains("error: --values") && told.contains("--target cloudflare") && told.contains("help: "),
-        "{told}"
-    );
+    assert!(told.contains("error: --values") && told.contains("help: ") && told.contains("--target native"), "{told}");
 }
 
 #[test]
