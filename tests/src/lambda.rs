@@ -12,7 +12,7 @@ mod table;
 
 pub use self::api::Part;
 pub use self::front::{Answered, Front};
-pub use self::function::Function;
+pub use self::function::{Function, command};
 
 use std::sync::{Arc, OnceLock};
 
@@ -28,6 +28,8 @@ use portico::case::{Case, Need, Peer, Send, Store};
 #[derive(Debug)]
 pub struct Lambda {
     front: Front,
+    /// Whether the function is told to stream, and the front set up to take that.
+    streams: bool,
     /// Started with the first case, or why it does not start. Each case has a table of its own.
     dynamodb: OnceLock<Result<Arc<DynamoDb>, String>>,
 }
@@ -45,7 +47,12 @@ struct Running {
 impl Lambda {
     /// A function behind this front.
     pub const fn behind(front: Front) -> Self {
-        Self { front, dynamodb: OnceLock::new() }
+        Self { front, streams: false, dynamodb: OnceLock::new() }
+    }
+
+    /// The same, set up to stream responses.
+    pub fn streaming(self) -> Self {
+        Self { streams: true, ..self }
     }
 }
 
@@ -76,8 +83,9 @@ impl Subject for Lambda {
         let table = Table::new(dynamodb, &case.values)?;
         let environment = table.environment();
         let secrets = case.secrets.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let response = [("PORTICO_RESPONSE", if self.streams { "stream" } else { "whole" })];
         let environment: Vec<_> =
-            environment.iter().map(|(name, value)| (*name, value.as_str())).chain(secrets).collect();
+            environment.iter().map(|(name, value)| (*name, value.as_str())).chain(secrets).chain(response).collect();
         let function = Function::start(&origins.config, &environment)?;
         let (peer, joined) = (case.peer.clone(), Joined::of(case));
         Ok(Box::new(Running { function, table, origins, front: self.front, peer, joined }))

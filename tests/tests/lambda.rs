@@ -1,8 +1,14 @@
 //! What cases cannot show of the function on its Runtime API: every front, streams, sizes, many functions at once, and what is done
 //! after a response.
 
+#[path = "lambda/certificates.rs"]
+mod certificates;
 #[path = "lambda/fronts.rs"]
 mod fronts;
+#[path = "lambda/secrets.rs"]
+mod secrets;
+#[path = "lambda/start.rs"]
+mod start;
 #[path = "lambda/support.rs"]
 mod support;
 
@@ -10,8 +16,9 @@ use std::io::Write as _;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Barrier, mpsc};
 use std::thread;
+use std::time::{Duration, SystemTime};
 
-use portico_tests::lambda::{Front, Function, Part};
+use portico_tests::lambda::{Front, Part};
 use serde_json::{Value, json};
 
 use self::support::{ask, dynamodb, gateway, get, peer, start, upstream};
@@ -19,6 +26,8 @@ use self::support::{ask, dynamodb, gateway, get, peer, start, upstream};
 const FUNCTIONS: usize = 4;
 const REQUESTS: usize = 40;
 const LIMIT: u32 = 100;
+/// A unit of it comes back after so long: none does while a test runs.
+const UNIT: Duration = Duration::from_secs(7 * 86_400 / LIMIT as u64);
 /// More than Lambda takes in one piece.
 const LARGE: usize = 7_000_000;
 /// More than a load balancer does, and not more than Lambda.
@@ -37,11 +46,12 @@ fn limited(on_error: &str) -> Value {
 fn of_many_functions_at_once_exactly_the_limit_passes() {
     let table = dynamodb().create().unwrap();
     let mut environment = dynamodb().environment().to_vec();
-    environment.push(("PORTICO_TABLE", table));
+    environment.push(("PORTICO_TABLE", table.clone()));
     let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let config = gateway(None, limited("deny"));
     let functions: Vec<_> = (0..FUNCTIONS).map(|_| start(&config, &environment)).collect();
     let (passed, unanswered, together) = (AtomicU32::new(0), AtomicU32::new(0), Barrier::new(FUNCTIONS));
+    let started = SystemTime::now();
     thread::scope(|scope| {
         for function in functions {
             let (passed, unanswered, together) = (&passed, &unanswered, &together);
@@ -50,7 +60,7 @@ fn of_many_functions_at_once_exactly_the_limit_passes() {
                 for _ in 0..REQUESTS {
                     match ask(&function, Front::Url, &get("/")).status {
                         200 => drop(passed.fetch_add(1, Ordering::Relaxed)),
-                        // where this machine has no time for the table; such a request does not pass, and counts twice at most
+                        // a machine under load leaves moto no time, and the gateway waits for a second only, here as anywhere
                         503 => drop(unanswered.fetch_add(1, Ordering::Relaxed)),
                         status => assert_eq!(status, 429, "{}", function.said()),
                     }
@@ -59,8 +69,13 @@ fn of_many_functions_at_once_exactly_the_limit_passes() {
         }
     });
     let (passed, unanswered) = (passed.into_inner(), unanswered.into_inner());
-    let counted = passed + 2 * unanswered;
-    assert!(passed > 0 && passed <= LIMIT && counted >= LIMIT, "{passed} passed, {unanswered} were not answered");
+    let drawn = support::drawn(&table, started, UNIT);
+    // who was not answered does not pass, and has drawn twice at most
+    assert!(
+        passed <= drawn && drawn <= passed + 2 * unanswered,
+        "{passed} passed, {unanswered} unanswered, {drawn} drawn"
+    );
+    assert!(drawn == LIMIT || unanswered > 0 && drawn < LIMIT, "{drawn} drawn, {unanswered} unanswered");
 }
 
 #[test]
@@ -77,6 +92,10 @@ fn without_a_table_on_error_decides_and_says_so_once() {
 
 #[test]
 fn a_response_passes_on_as_it_comes_when_it_is_streamed() {
+    [Front::Url, Front::Rest].into_iter().for_each(passes_on_as_it_comes);
+}
+
+fn passes_on_as_it_comes(front: Front) {
     let (go_on, wait) = mpsc::channel();
     let address = upstream(move |stream| {
         stream
@@ -86,7 +105,7 @@ fn a_response_passes_on_as_it_comes_when_it_is_streamed() {
         stream.write_all(b" last").unwrap();
     });
     let function = start(&gateway(Some(address), passing()), &[("PORTICO_RESPONSE", "stream")]);
-    let posted = function.invoke(&Front::Url.event(&get("/a"), &peer()).unwrap()).unwrap();
+    let posted = function.invoke(&front.event(&get("/a"), &peer()).unwrap()).unwrap();
     let mut came = Vec::new();
     while !came.ends_with(b"first") {
         match posted.recv().unwrap() {
@@ -99,10 +118,20 @@ fn a_response_passes_on_as_it_comes_when_it_is_streamed() {
     let (sender, receiver) = mpsc::channel();
     sender.send(Part::Piece(came)).unwrap();
     posted.iter().for_each(|part| sender.send(part).unwrap());
-    let answered = Front::Url.answer(&receiver, "GET").unwrap();
+    let answered = front.answer(&receiver, "GET").unwrap();
     assert_eq!((answered.status, answered.body, answered.broke), (200, b"first last".to_vec(), false));
     let cookies = answered.headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, value)| value.as_str());
     assert_eq!(cookies.collect::<Vec<_>>(), ["a=1", "b=2"]);
+}
+
+#[test]
+fn what_takes_no_stream_gets_a_whole_response() {
+    let address = upstream(|stream| stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello").unwrap());
+    let function = start(&gateway(Some(address), passing()), &[("PORTICO_RESPONSE", "stream")]);
+    for front in [Front::Http, Front::Alb, Front::AlbMulti] {
+        let answered = ask(&function, front, &get("/a"));
+        assert_eq!((answered.status, answered.body), (200, b"hello".to_vec()), "{}", front.name());
+    }
 }
 
 #[test]
@@ -110,8 +139,10 @@ fn a_response_that_breaks_off_is_a_problem_or_breaks_off() {
     let breaking =
         || upstream(|stream| stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfirst").unwrap());
     let function = start(&gateway(Some(breaking()), passing()), &[("PORTICO_RESPONSE", "stream")]);
-    let answered = ask(&function, Front::Url, &get("/a"));
-    assert_eq!((answered.status, answered.body, answered.broke), (200, b"first".to_vec(), true));
+    for front in [Front::Url, Front::Rest] {
+        let answered = ask(&function, front, &get("/a"));
+        assert_eq!((answered.status, answered.body, answered.broke), (200, b"first".to_vec(), true));
+    }
     let function = start(&gateway(Some(breaking()), passing()), &[]);
     let answered = ask(&function, Front::Url, &get("/a"));
     let problem: Value = serde_json::from_slice(&answered.body).unwrap();
@@ -141,7 +172,9 @@ fn what_is_too_large_for_the_front_is_a_problem_unless_it_is_streamed() {
     let function = start(&gateway(Some(large(MEDIUM)), passing()), &[]);
     assert_eq!(ask(&function, Front::Url, &get("/a")).body.len(), MEDIUM);
     let function = start(&gateway(Some(large(LARGE)), passing()), &[("PORTICO_RESPONSE", "stream")]);
-    assert_eq!(ask(&function, Front::Url, &get("/a")).body.len(), LARGE);
+    for front in [Front::Url, Front::Rest] {
+        assert_eq!(ask(&function, front, &get("/a")).body.len(), LARGE);
+    }
 }
 
 #[test]
@@ -177,36 +210,6 @@ fn a_line_is_written_before_the_function_rests_unless_the_log_is_off() {
 }
 
 #[test]
-fn api_gateway_says_whose_certificate_it_is() {
-    let made = rcgen::generate_simple_self_signed(["device-7".to_owned()]).unwrap();
-    let sha256 = portico_core::digest::sha256_hex(made.cert.der());
-    let identities = json!({ "devices": { "client_cert": { "certs": { "acme": { "sha256": sha256 } } } } });
-    let route = json!({
-        "name": "a", "match": { "path": "/" }, "respond": { "body": "${consumer}" }, "policies": { "auth": { "any_of": ["devices"] } },
-    });
-    let config = json!({ "portico": 1, "name": "test", "identities": identities, "routes": [route] });
-    let function = start(&config, &[]);
-    let other = rcgen::generate_simple_self_signed(["device-8".to_owned()]).unwrap();
-    for front in [Front::Http, Front::Rest] {
-        let ask = |pem: Option<String>| {
-            let mut event = front.event(&get("/"), &peer()).unwrap();
-            if let Some(pem) = pem {
-                let told = json!({
-                    "clientCertPem": pem, "subjectDN": "CN=a", "issuerDN": "CN=b", "serialNumber": "1",
-                    "validity": { "notBefore": "Aug 29 00:28:21 2020 GMT", "notAfter": "Aug  5 00:28:21 2120 GMT" },
-                });
-                let part = if front == Front::Rest { "identity" } else { "authentication" };
-                event["requestContext"][part]["clientCert"] = told;
-            }
-            let answered = front.answer(&function.invoke(&event).unwrap(), "GET").unwrap();
-            (answered.status, String::from_utf8(answered.body).unwrap())
-        };
-        assert_eq!(ask(Some(made.cert.pem())), (200, "acme".to_owned()), "{}", front.name());
-        assert_eq!((ask(Some(other.cert.pem())).0, ask(None).0), (401, 401), "{}", front.name());
-    }
-}
-
-#[test]
 fn what_is_no_http_request_fails_and_the_next_one_is_served() {
     let function = start(&gateway(None, limited("allow")), &[]);
     let websocket = json!({
@@ -222,14 +225,4 @@ fn what_is_no_http_request_fails_and_the_next_one_is_served() {
         }
         assert_eq!(ask(&function, Front::Url, &get("/")).status, 200);
     }
-}
-
-#[test]
-fn without_its_bundle_it_says_where_it_looked() {
-    let route = json!({ "name": "a", "match": { "path": "/" }, "respond": {} });
-    let said = Function::start(&gateway(None, route), &[("PORTICO_BUNDLE", "/nowhere/bundle.json")]).unwrap_err();
-    assert!(
-        said.contains("cannot start") && said.contains("/nowhere/bundle.json") && said.contains("help: "),
-        "{said}"
-    );
 }

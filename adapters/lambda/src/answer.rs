@@ -6,7 +6,7 @@
 //! | HTTP API, Function URL | lines of a name joined, `headers` | `cookies` | text or base64 |
 //! | load balancer, multi-value headers | every line, `multiValueHeaders` | likewise | text or base64 |
 //! | load balancer | lines of a name joined, `headers` | names that differ in the case of their letters | text or base64 |
-//! | any that streams | lines of a name joined | `cookies` | as it is, after the prelude |
+//! | any that streams | as above | as above | as it is, after the prelude |
 
 mod fields;
 #[cfg(test)]
@@ -19,8 +19,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, SET_COOKIE};
 use http::response::Parts;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use lambda_runtime::MetadataPrelude;
+use http::{HeaderMap, Response, StatusCode};
 use portico_core::context::{RequestId, X_REQUEST_ID};
 use portico_core::decision::{Policy, Reason};
 use portico_core::{Body, Refusal};
@@ -66,15 +65,11 @@ pub(crate) fn instead(front: Front, mut head: Parts, refusal: &Refusal) -> Answe
     Answer { status: head.status, json }
 }
 
-/// What goes before the body in an answer that is streamed.
-pub(crate) fn prelude(mut head: Parts) -> MetadataPrelude {
-    let cookies = head.headers.get_all(SET_COOKIE).iter().map(|line| fields::text(line).into_owned()).collect();
-    head.headers.remove(SET_COOKIE);
-    // what is not ASCII would be written as an empty list, which no front takes
-    let joined = |name| HeaderValue::try_from(fields::joined(&head.headers, name).as_bytes()).ok();
-    let ascii = |value: &HeaderValue| value.to_str().is_ok();
-    let headers = head.headers.keys().filter_map(|name| Some((name.clone(), joined(name).filter(ascii)?))).collect();
-    MetadataPrelude { status_code: head.status, headers, cookies }
+/// What goes before the body in an answer that is streamed: the JSON of one without a body.
+pub(crate) fn prelude(front: Front, head: &Parts) -> Vec<u8> {
+    let mut json = Vec::with_capacity(2048);
+    write(&mut json, &Wire::of(front, head));
+    json
 }
 
 /// The response to a request that core takes no part in, or of which nothing came. Its id is made of `random`.
@@ -95,8 +90,8 @@ fn problem(refusal: &Refusal, id: &str) -> Response<Bytes> {
 /// How long an answer to this front may be.
 pub(crate) const fn limit(front: Front) -> usize {
     match front {
-        Front::Rest | Front::Http => LIMIT,
         Front::Alb { .. } => ALB_LIMIT,
+        Front::Rest | Front::HttpPayload1 | Front::Http | Front::FunctionUrl => LIMIT,
     }
 }
 
@@ -113,8 +108,32 @@ struct Wire<'a> {
     multi_value_headers: Option<Lines<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cookies: Option<Vec<Cow<'a, str>>>,
-    body: Cow<'a, str>,
-    is_base64_encoded: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_base64_encoded: Option<bool>,
+}
+
+impl<'a> Wire<'a> {
+    /// All but the body.
+    fn of(front: Front, head: &'a Parts) -> Self {
+        let joined = |cookies| Some(Joined { headers: &head.headers, cookies });
+        let (headers, multi_value_headers) = match front {
+            Front::Rest | Front::HttpPayload1 | Front::Alb { multi: true } => (None, Some(Lines(&head.headers))),
+            Front::Http | Front::FunctionUrl => (joined(Cookies::Elsewhere), None),
+            Front::Alb { multi: false } => (joined(Cookies::ByCase), None),
+        };
+        let cookies = || head.headers.get_all(SET_COOKIE).iter().map(fields::text).collect();
+        Self {
+            status_code: head.status.as_u16(),
+            status_description: matches!(front, Front::Alb { .. }).then(|| description(head.status)),
+            headers,
+            multi_value_headers,
+            cookies: matches!(front, Front::Http | Front::FunctionUrl).then(cookies),
+            body: None,
+            is_base64_encoded: None,
+        }
+    }
 }
 
 fn written(front: Front, head: &Parts, body: &[u8]) -> Vec<u8> {
@@ -122,25 +141,13 @@ fn written(front: Front, head: &Parts, body: &[u8]) -> Vec<u8> {
     let is_base64_encoded = text.is_none();
     let body = text.map_or_else(|| Cow::Owned(BASE64_STANDARD.encode(body)), Cow::Borrowed);
     let mut json = Vec::with_capacity(body.len() + body.len() / 8 + 2048);
-    let wire = Wire {
-        status_code: head.status.as_u16(),
-        status_description: matches!(front, Front::Alb { .. }).then(|| description(head.status)),
-        headers: match front {
-            Front::Http => Some(Joined { headers: &head.headers, cookies: Cookies::Elsewhere }),
-            Front::Alb { multi: false } => Some(Joined { headers: &head.headers, cookies: Cookies::ByCase }),
-            Front::Rest | Front::Alb { multi: true } => None,
-        },
-        multi_value_headers: match front {
-            Front::Rest | Front::Alb { multi: true } => Some(Lines(&head.headers)),
-            Front::Http | Front::Alb { multi: false } => None,
-        },
-        cookies: (front == Front::Http).then(|| head.headers.get_all(SET_COOKIE).iter().map(fields::text).collect()),
-        body,
-        is_base64_encoded,
-    };
-    let done = serde_json::to_writer(&mut json, &wire);
-    debug_assert!(done.is_ok(), "an answer is names and texts: {done:?}");
+    write(&mut json, &Wire { body: Some(body), is_base64_encoded: Some(is_base64_encoded), ..Wire::of(front, head) });
     json
+}
+
+fn write(json: &mut Vec<u8>, wire: &Wire<'_>) {
+    let done = serde_json::to_writer(json, wire);
+    debug_assert!(done.is_ok(), "an answer is names and texts: {done:?}");
 }
 
 /// A body that can stand in JSON as it is. One with a coding is not text, even if it happens to look like it.

@@ -41,12 +41,23 @@ pub(crate) struct Incoming {
 /// What stands between the client and the function, as far as its answers differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Front {
-    /// An API Gateway REST API, or an HTTP API with payload 1.0.
+    /// An API Gateway REST API.
     Rest,
-    /// An API Gateway HTTP API with payload 2.0, or a Function URL.
+    /// An API Gateway HTTP API with payload 1.0.
+    HttpPayload1,
+    /// An API Gateway HTTP API with payload 2.0.
     Http,
+    /// A Function URL.
+    FunctionUrl,
     /// An Application Load Balancer; `multi` says whether its target group has multi-value headers.
     Alb { multi: bool },
+}
+
+impl Front {
+    /// Whether it passes on responses as they come, when it is set up to.
+    pub(crate) const fn takes_streams(self) -> bool {
+        matches!(self, Self::Rest | Self::FunctionUrl)
+    }
 }
 
 /// Why there is no request for core.
@@ -104,11 +115,14 @@ impl<'e> Message<'e> {
         let parameters = || wire::lines(event.query_string_parameters.as_ref(), multi);
 
         if let (Some(http), Some(path)) = (&context.http, &event.raw_path) {
-            let form = if is_function_url(context) { Form::Sent } else { Form::Decoded };
+            let (front, form) = match is_function_url(context) {
+                true => (Front::FunctionUrl, Form::Sent),
+                false => (Front::Http, Form::Decoded),
+            };
             let path = target::path(target::without_stage(&path.0, stage), form);
             let query = event.raw_query_string.as_ref().map(|query| target::query(&query.0)).unwrap_or_default();
             return Ok(Self {
-                front: Front::Http,
+                front,
                 method: &http.method.0,
                 target: target::uri(&path, &query),
                 source: http.source_ip.as_ref().map(|address| &*address.0),
@@ -127,13 +141,13 @@ impl<'e> Message<'e> {
                 certificate: None,
             });
         }
-        let path = match version {
-            Some("1.0") => target::path(target::without_stage(&path.0, stage), Form::Decoded),
-            _ => target::path(&path.0, Form::Sent),
+        let (front, path) = match version {
+            Some("1.0") => (Front::HttpPayload1, target::path(target::without_stage(&path.0, stage), Form::Decoded)),
+            _ => (Front::Rest, target::path(&path.0, Form::Sent)),
         };
         let identity = context.identity.as_ref().ok_or_else(|| refused("the event is no HTTP request"))?;
         Ok(Self {
-            front: Front::Rest,
+            front,
             method: &method.0,
             target: target::uri(&path, &target::joined(parameters(), Form::Decoded)),
             source: identity.source_ip.as_ref().map(|address| &*address.0),
@@ -169,7 +183,8 @@ impl<'e> Message<'e> {
     }
 }
 
-/// By the only thing in which such an event differs from an HTTP API's.
+/// By the only thing in which such an event differs from an HTTP API's. A Function URL has no other domain: what stands before it under
+/// one asks for this one.
 fn is_function_url(context: &Context<'_>) -> bool {
     context.domain_name.as_ref().is_some_and(|domain| domain.0.contains(".lambda-url."))
 }

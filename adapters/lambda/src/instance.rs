@@ -84,9 +84,15 @@ impl Instance {
         Self { gateway, upstreams, secrets, state: None, response, access_log: false }
     }
 
-    /// Whether a response to this front is posted as it comes. A load balancer takes none like that.
+    /// The same with a table.
+    #[cfg(test)]
+    pub(crate) fn with(self, state: State) -> Self {
+        Self { state: Some(state), ..self }
+    }
+
+    /// Whether a response to this front is posted as it comes.
     pub(crate) fn streams(&self, front: Front) -> bool {
-        self.response == ResponseMode::Stream && !matches!(front, Front::Alb { .. })
+        self.response == ResponseMode::Stream && front.takes_streams()
     }
 
     /// Where limits, keys and key sets are. Without a table that is an error, and said once.
@@ -130,6 +136,20 @@ mod tests {
         assert_eq!(ResponseMode::of(Some("whole")), Ok(ResponseMode::Whole));
         assert_eq!(ResponseMode::of(Some("stream")), Ok(ResponseMode::Stream));
         assert!(ResponseMode::of(Some("Stream")).is_err_and(|error| error.contains("help: ")));
+    }
+
+    #[test]
+    fn streams_go_where_they_are_taken_and_wanted() {
+        let streams = |response, front| {
+            let document = serde_json::json!({ "portico": 1, "name": "nothing", "routes": [] });
+            Instance::of(portico_core::config::compile(&document).unwrap().0, response).streams(front)
+        };
+        for front in [Front::FunctionUrl, Front::Rest] {
+            assert!(streams(ResponseMode::Stream, front) && !streams(ResponseMode::Whole, front), "{front:?}");
+        }
+        for front in [Front::Http, Front::HttpPayload1, Front::Alb { multi: true }, Front::Alb { multi: false }] {
+            assert!(!streams(ResponseMode::Stream, front), "{front:?}");
+        }
     }
 
     #[test]

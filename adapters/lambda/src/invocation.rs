@@ -14,7 +14,7 @@ use portico_native::{survive, system};
 use crate::answer::{self, Answer};
 use crate::event::{self, Front, Incoming, Refused};
 use crate::instance::Instance;
-use crate::platform::Lambda;
+use crate::platform::{Lambda, left};
 use crate::post::{Api, Id};
 
 /// Serves one invocation to its end. Fails when the Runtime API does, which ends the process: Lambda starts another.
@@ -34,7 +34,7 @@ pub(crate) async fn serve(instance: Arc<Instance>, api: Arc<Api>, invocation: La
     };
     drop(invocation);
 
-    let secrets = instance.secrets.read(system::now()).await;
+    let secrets = instance.secrets.read(system::now(), left(deadline)).await;
     let platform = Lambda { instance, secrets, deadline };
     let instance = &*platform.instance;
     let handled = survive(instance.gateway.handle(&platform, &peer, request.map(Body::from))).await;
@@ -44,7 +44,7 @@ pub(crate) async fn serve(instance: Arc<Instance>, api: Arc<Api>, invocation: La
     };
     let (head, body) = response.into_parts();
     if instance.streams(front) {
-        api.stream(&id, &answer::prelude(head), body).await?;
+        api.stream(&id, answer::prelude(front, &head), body).await?;
     } else {
         let answer = whole(&platform, front, head, body, &mut after).await;
         api.respond(&id, answer.json).await?;
@@ -82,7 +82,7 @@ async fn whole(platform: &Lambda, front: Front, head: Parts, body: Body<NativeBo
 async fn refuse(instance: &Instance, api: &Api, id: &Id, front: Front, refusal: &Refusal) -> Result<(), Error> {
     let (head, body) = answer::refused(refusal, system::random()).into_parts();
     if instance.streams(front) {
-        api.stream(id, &answer::prelude(head), Body::from(body)).await
+        api.stream(id, answer::prelude(front, &head), Body::from(body)).await
     } else {
         api.respond(id, answer::whole(front, head, &body).json).await
     }

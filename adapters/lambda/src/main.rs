@@ -41,7 +41,7 @@ async fn run() -> ExitCode {
         Ok(api) => api,
         Err(error) => return failed(&error),
     };
-    let instance = match Instance::start() {
+    let instance = match complete(|name| std::env::var(name).ok()).and_then(|()| Instance::start()) {
         Ok(instance) => Arc::new(instance),
         Err(error) => {
             api.cannot_start(&error).await;
@@ -67,7 +67,39 @@ async fn serve(instance: Arc<Instance>, api: Arc<Api>) -> Result<(), Error> {
     Runtime::new(unused).layer(serving).run().await
 }
 
+/// Fails when the environment lacks what `lambda_runtime` panics without.
+fn complete(variable: impl Fn(&str) -> Option<String>) -> Result<(), String> {
+    let help = "help: Lambda sets it; whoever plays Lambda has to, too";
+    for name in ["AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION"] {
+        variable(name).ok_or_else(|| format!("{name} is not in the environment\n{help}"))?;
+    }
+    let memory = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|megabytes| megabytes.parse::<i32>().ok());
+    memory.map(drop).ok_or_else(|| format!("AWS_LAMBDA_FUNCTION_MEMORY_SIZE is no number of megabytes\n{help}"))
+}
+
 fn failed(error: &str) -> ExitCode {
     eprintln!("{error}");
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lambda_sets_must_be_there() {
+        let without = |missing: &str, memory: &str| {
+            complete(|name| match name {
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE" => Some(memory.to_owned()),
+                name => Some("portico".to_owned()).filter(|_| name != missing),
+            })
+        };
+        assert_eq!(without("", "128"), Ok(()));
+        for name in ["AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION"] {
+            assert!(without(name, "128").is_err_and(|error| error.starts_with(name) && error.contains("help: ")));
+        }
+        for memory in ["", "128 MB", "1e9"] {
+            assert!(without("", memory).is_err_and(|error| error.contains("MEMORY_SIZE") && error.contains("help: ")));
+        }
+    }
 }

@@ -27,10 +27,15 @@ pub(crate) struct Lambda {
 }
 
 impl Lambda {
-    /// How long upstreams may still take.
+    /// How long upstreams and the table may still take.
     pub(crate) fn left(&self) -> Duration {
-        self.deadline.since(self.now()).saturating_sub(MARGIN)
+        left(self.deadline)
     }
+}
+
+/// How long is left of an invocation that Lambda ends at `deadline`, less what it takes to say so.
+pub(crate) fn left(deadline: Timestamp) -> Duration {
+    deadline.since(system::now()).saturating_sub(MARGIN)
 }
 
 impl Platform for Lambda {
@@ -66,15 +71,15 @@ impl Platform for Lambda {
 
     async fn rate_limit(&self, key: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
         // boxed, as the others of the SDK: every request's future would be as large as this one otherwise
-        Box::pin(self.instance.state()?.take(key, quota, cost, self.now())).await
+        Box::pin(self.instance.state()?.take(key, quota, cost, self.now(), self.left())).await
     }
 
     async fn read(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
-        Box::pin(self.instance.state()?.read(key)).await
+        Box::pin(self.instance.state()?.read(key, self.left())).await
     }
 
     async fn write(&self, key: &str, value: Bytes, keep: Duration) -> Result<(), StoreError> {
-        Box::pin(self.instance.state()?.write(key, &value, keep, self.now())).await
+        Box::pin(self.instance.state()?.write(key, &value, keep, self.now(), self.left())).await
     }
 
     fn secret(&self, name: &str) -> Option<String> {
@@ -83,5 +88,35 @@ impl Platform for Lambda {
 
     async fn verify(&self, algorithm: jwt::Algorithm, key: &jwt::Key, message: &[u8], signature: &[u8]) -> bool {
         verify(algorithm, key, message, signature)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::instance::ResponseMode;
+    use crate::state::State;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_table_that_never_answers_leaves_the_time_to_say_so() {
+        let document = serde_json::json!({ "portico": 1, "name": "nothing", "routes": [] });
+        let (gateway, _) = portico_core::config::compile(&document).unwrap();
+        let instance = Arc::new(Instance::of(gateway, ResponseMode::Whole).with(State::deaf()));
+        let deadline = system::now() + Duration::from_secs(1);
+        let lambda = Lambda { instance, secrets: Arc::default(), deadline };
+        // each by itself: tokio's time is not that of the deadline
+        let most = Duration::from_secs(1) - MARGIN + Duration::from_millis(1);
+        let quota = Quota::new(1, Duration::from_secs(1), 1).unwrap();
+        let started = Instant::now();
+        assert_eq!(lambda.rate_limit("a", &quota, 1).await, Err(StoreError));
+        assert!(started.elapsed() <= most, "{:?}", started.elapsed());
+        let started = Instant::now();
+        assert_eq!(lambda.read("a").await, Err(StoreError));
+        assert!(started.elapsed() <= most, "{:?}", started.elapsed());
+        let started = Instant::now();
+        assert_eq!(lambda.write("a", Bytes::new(), Duration::from_secs(1)).await, Err(StoreError));
+        assert!(started.elapsed() <= most, "{:?}", started.elapsed());
     }
 }

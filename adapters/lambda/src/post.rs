@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
 use http_body::{Body as HttpBody, Frame};
-use lambda_runtime::{Diagnostic, Error, LambdaInvocation, MetadataPrelude};
+use lambda_runtime::{Diagnostic, Error, LambdaInvocation};
 use lambda_runtime_api_client::PooledClient;
 use lambda_runtime_api_client::body::Body;
 use portico_core::Body as CoreBody;
@@ -68,20 +68,15 @@ impl Api {
         self.post(id.post("response"), response.into()).await
     }
 
-    /// Posts a response as it comes: its head, and its body. Done when all of it was sent.
-    pub(crate) async fn stream(
-        &self,
-        id: &Id,
-        head: &MetadataPrelude,
-        body: CoreBody<NativeBody>,
-    ) -> Result<(), Error> {
+    /// Posts a response as it comes: the JSON of its head, and its body. Done when all of it was sent.
+    pub(crate) async fn stream(&self, id: &Id, head: Vec<u8>, body: CoreBody<NativeBody>) -> Result<(), Error> {
         let request = id
             .post("response")
             .header(RESPONSE_MODE, "streaming")
             .header(CONTENT_TYPE, "application/vnd.awslambda.http-integration-response")
             .header("trailer", ERROR_TYPE)
             .header("trailer", ERROR_BODY);
-        let head = [&*serde_json::to_vec(head)?, &DELIMITER].concat();
+        let head = [&*head, &DELIMITER].concat();
         self.post(request, Body::new(Streamed { head: Some(head.into()), body: Payload(body) })).await
     }
 

@@ -11,6 +11,7 @@ mod connector;
 mod limit;
 mod table;
 
+use std::sync::Once;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::primitives::Blob;
@@ -27,11 +28,15 @@ use table::{Item, Table};
 /// The attribute that holds a value.
 const VALUE: &str = "value";
 
-/// One table.
+/// Bytes of a value and its key: what DynamoDB takes, 400 KB, without what else is in an item.
+const LARGEST: usize = 400 * 1024 - 64;
+
+/// One table. `left` is how long its answers are waited for at most: what is left of an invocation.
 #[derive(Debug)]
 pub(crate) struct State {
     table: Table,
     seen: Seen,
+    too_large: Once,
 }
 
 impl State {
@@ -41,7 +46,7 @@ impl State {
     }
 
     fn of(table: Table) -> Self {
-        Self { table, seen: Seen::default() }
+        Self { table, seen: Seen::default(), too_large: Once::new() }
     }
 
     /// Takes `cost` from the limit of `key`: one atomic step, exact however many instances there are.
@@ -51,34 +56,46 @@ impl State {
         quota: &Quota,
         cost: u32,
         now: Timestamp,
+        left: Duration,
     ) -> Result<Verdict, StoreError> {
-        self.table.patience.within(limit::take(&self.table, &self.seen, key, quota, cost, now)).await
+        self.table.patience.within(left, limit::take(&self.table, &self.seen, key, quota, cost, now)).await
     }
 
     /// What is under `key`, as of less than a second ago (an eventually consistent read, for half the price).
-    pub(crate) async fn read(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+    pub(crate) async fn read(&self, key: &str, left: Duration) -> Result<Option<Bytes>, StoreError> {
         let request = self.table.client()?.get_item().table_name(self.table.name()).key(table::ID, id(key));
         let mut attempts = self.table.attempts();
-        let read = self.table.patience.within(attempts.perform(|| request.clone().send())).await?;
+        let read = self.table.patience.within(left, attempts.perform(|| request.clone().send())).await?;
         read.item.map(|item| value(key, item)).transpose()
     }
 
-    /// Puts `value` under `key`, to be kept for at least `keep`. With its key it must not be larger than 400 KB, which is all that an item
-    /// may be.
+    /// Puts `value` under `key`, to be kept for at least `keep`. One that is too large for an item is an error, and said once: whoever
+    /// refreshes a copy tries to write it again and again.
     pub(crate) async fn write(
         &self,
         key: &str,
         value: &[u8],
         keep: Duration,
         now: Timestamp,
+        left: Duration,
     ) -> Result<(), StoreError> {
+        if key.len() + value.len() > LARGEST {
+            self.too_large.call_once(|| {
+                eprintln!(
+                    "dynamodb: {key} has {} bytes, and with its key no value may have more than {LARGEST}: it is not stored\nhelp: a copy of \
+                     a key set only spares its issuer requests; without one each function asks the issuer itself",
+                    value.len()
+                );
+            });
+            return Err(StoreError);
+        }
         let request = (self.table.client()?.put_item())
             .table_name(self.table.name())
             .item(table::ID, id(key))
             .item(VALUE, AttributeValue::B(Blob::new(value)))
             .item(table::EXPIRES, table::expires(now + keep));
         let mut attempts = self.table.attempts();
-        self.table.patience.within(attempts.perform(|| request.clone().send())).await.map(drop)
+        self.table.patience.within(left, attempts.perform(|| request.clone().send())).await.map(drop)
     }
 }
 

@@ -1,15 +1,16 @@
 //! One execution environment: the program that AWS starts, and the Runtime API that it asks for invocations.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 
 use serde_json::Value;
 
 use super::api::{Api, Part};
 use crate::access_log::AccessLog;
 use crate::bundle;
-use crate::child::{self, Directory, lines};
+use crate::child::{self, Directory, HANGS, lines};
 
 /// A function that serves. It ends when it is dropped.
 #[derive(Debug)]
@@ -28,15 +29,13 @@ impl Function {
     /// first invocation.
     pub fn start(config: &Value, environment: &[(&str, &str)]) -> Result<Self, String> {
         let trouble = |error: std::io::Error| format!("the function could not be started: {error}");
-        let binary = binary()?;
         let directory = Directory::new().map_err(trouble)?;
         if let Err(said) = bundle::build(&directory, "bundle.json", "lambda", config)? {
             return Err(format!("`portico build` refused the configuration:\n{said}"));
         }
         let api = Api::start().map_err(trouble)?;
-        let mut command = Command::new(binary);
-        command.env_clear().env("AWS_LAMBDA_RUNTIME_API", api.address.to_string());
-        command.env("LAMBDA_TASK_ROOT", directory.path("")).envs(AWS).envs(environment.iter().copied());
+        let mut command = command(api.address)?;
+        command.env("LAMBDA_TASK_ROOT", directory.path("")).envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(trouble)?;
         let (access, errors) = (lines(child.stdout.take()), lines(child.stderr.take()));
@@ -78,10 +77,33 @@ impl Function {
         access.0.iter().collect()
     }
 
+    /// Takes the Runtime API away, as nobody on AWS does, and waits for its end: how it ended, and what it complained about.
+    pub fn abandon(self) -> Result<(ExitStatus, Vec<String>), String> {
+        let Self { mut child, api, messages, .. } = self;
+        drop(api);
+        let mut said = Vec::new();
+        loop {
+            match messages.recv_timeout(HANGS) {
+                Ok(line) => said.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => return Err("the function goes on without a Runtime API".to_owned()),
+            }
+        }
+        let status = child.0.wait().map_err(|error| format!("the function has no end: {error}"))?;
+        Ok((status, said))
+    }
+
     /// What it has complained about so far, each on a line of its own.
     pub fn said(&self) -> String {
         self.messages.try_iter().map(|message| format!("\nthe function said: {message}")).collect()
     }
+}
+
+/// The command by which AWS starts it, with a Runtime API and AWS's own variables. It has no `LAMBDA_TASK_ROOT`, where its bundle is.
+pub fn command(api: SocketAddr) -> Result<Command, String> {
+    let mut command = Command::new(binary()?);
+    command.env_clear().env("AWS_LAMBDA_RUNTIME_API", api.to_string()).envs(AWS);
+    Ok(command)
 }
 
 /// What AWS sets in each function, as far as anybody reads it.

@@ -89,8 +89,12 @@ const LOST: [Lost; 21] = [
 ];
 
 fn hold_behind(front: Front) {
+    hold(front, &Lambda::behind(front));
+}
+
+fn hold(front: Front, subject: &Lambda) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
-    let (subject, mut wrong, mut ran) = (Lambda::behind(front), Vec::new(), 0);
+    let (mut wrong, mut ran) = (Vec::new(), 0);
     for group in GROUPS {
         for case in case::load(&folder.join(format!("{group}.yaml")), &folder).unwrap() {
             let lost = LOST.iter().find(|lost| lost.case == case.name && lost.fronts.contains(&front));
@@ -99,7 +103,7 @@ fn hold_behind(front: Front) {
                 case: case.name.clone(),
                 reason: lost.why.to_owned(),
             });
-            match settle(run(&case, &subject), skip.as_ref()) {
+            match settle(run(&case, subject), skip.as_ref()) {
                 Settled::Passed => ran += 1,
                 Settled::Ignored(_) => {}
                 Settled::Failed(why) => wrong.push(format!("{}\n{why}", case.name)),
@@ -133,4 +137,14 @@ fn cases_hold_behind_a_load_balancer() {
 #[test]
 fn cases_hold_behind_a_load_balancer_with_multi_value_headers() {
     hold_behind(Front::AlbMulti);
+}
+
+#[test]
+fn cases_hold_behind_a_function_url_that_streams() {
+    hold(Front::Url, &Lambda::behind(Front::Url).streaming());
+}
+
+#[test]
+fn cases_hold_behind_a_rest_api_that_streams() {
+    hold(Front::Rest, &Lambda::behind(Front::Rest).streaming());
 }

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::OnceLock;
 use std::thread;
+use std::time::{Duration, SystemTime};
 
 use portico::case::{Payload, Peer, Send};
 use portico_tests::dynamodb::DynamoDb;
@@ -14,6 +15,16 @@ use serde_json::{Value, json};
 pub(super) fn dynamodb() -> &'static DynamoDb {
     static SHARED: OnceLock<DynamoDb> = OnceLock::new();
     SHARED.get_or_init(|| DynamoDb::start().unwrap())
+}
+
+/// How many units, each of which takes so long to come back, have been drawn from the only limit in a table since its bucket was full.
+/// That it was at some time after `since`.
+pub(super) fn drawn(table: &str, since: SystemTime, unit: Duration) -> u32 {
+    let items = dynamodb().call("Scan", &json!({ "TableName": table })).unwrap();
+    assert_eq!(items["Count"], 1, "{items}");
+    let tat = items["Items"][0]["tat"]["N"].as_str().unwrap().parse().unwrap();
+    let ahead = Duration::from_micros(tat) - since.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    (ahead.as_secs() / unit.as_secs()).try_into().unwrap()
 }
 
 pub(super) fn gateway(upstream: Option<SocketAddr>, route: Value) -> Value {

@@ -8,7 +8,14 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const FRONTS: [Front; 4] = [Front::Rest, Front::Http, Front::Alb { multi: true }, Front::Alb { multi: false }];
+const FRONTS: [Front; 6] = [
+    Front::Rest,
+    Front::HttpPayload1,
+    Front::Http,
+    Front::FunctionUrl,
+    Front::Alb { multi: true },
+    Front::Alb { multi: false },
+];
 
 fn head(status: u16, fields: &[(&str, &str)]) -> Parts {
     let mut response = Response::builder().status(status);
@@ -33,17 +40,21 @@ fn each_front_has_its_own_form() {
     ];
     let answer = |front| answer(front, 200, &fields, "ü\"".as_bytes());
     let lines = json!({ "x-a": ["1", "2"], "set-cookie": ["a=1; Path=/", "b=2"], "content-type": ["text/plain"] });
-    assert_eq!(
-        answer(Front::Rest),
-        json!({ "statusCode": 200, "multiValueHeaders": lines, "body": "ü\"", "isBase64Encoded": false })
-    );
-    assert_eq!(
-        answer(Front::Http),
-        json!({
-            "statusCode": 200, "headers": { "x-a": "1, 2", "content-type": "text/plain" }, "cookies": ["a=1; Path=/", "b=2"],
-            "body": "ü\"", "isBase64Encoded": false,
-        })
-    );
+    for front in [Front::Rest, Front::HttpPayload1] {
+        assert_eq!(
+            answer(front),
+            json!({ "statusCode": 200, "multiValueHeaders": lines, "body": "ü\"", "isBase64Encoded": false })
+        );
+    }
+    for front in [Front::Http, Front::FunctionUrl] {
+        assert_eq!(
+            answer(front),
+            json!({
+                "statusCode": 200, "headers": { "x-a": "1, 2", "content-type": "text/plain" },
+                "cookies": ["a=1; Path=/", "b=2"], "body": "ü\"", "isBase64Encoded": false,
+            })
+        );
+    }
     assert_eq!(
         answer(Front::Alb { multi: true }),
         json!({
@@ -90,7 +101,8 @@ fn an_answer_is_as_long_as_the_front_takes_and_no_longer() {
         ("access-control-allow-origin", "https://shop.example"),
         ("ratelimit", "\"default\";r=1"),
     ];
-    for (front, limit) in [(Front::Http, LIMIT), (Front::Alb { multi: true }, ALB_LIMIT)] {
+    for front in FRONTS {
+        let limit = if matches!(front, Front::Alb { .. }) { ALB_LIMIT } else { LIMIT };
         let around = whole(front, head(203, &fields), b"").json.len();
         let text = |length: usize| vec![b'x'; length - around];
         let fits = whole(front, head(203, &fields), &text(limit));
@@ -117,16 +129,33 @@ fn an_answer_is_as_long_as_the_front_takes_and_no_longer() {
 }
 
 #[test]
-fn a_prelude_has_its_cookies_apart_and_one_line_a_name() {
-    let mut parts =
-        head(206, &[("x-a", "1"), ("set-cookie", "a=1"), ("x-a", "2"), ("set-cookie", "b=ü"), ("x-b", "ü")]);
-    parts.headers.append("x-c", HeaderValue::from_static(""));
-    let prelude = serde_json::to_value(prelude(parts)).unwrap();
+fn a_problem_drops_all_that_was_said_about_the_body() {
+    let names = "accept-ranges age cache-control content-disposition content-encoding content-language content-length \
+                 content-location content-range content-type etag expires last-modified set-cookie";
+    let fields: Vec<_> = names.split_whitespace().map(|name| (name, "1")).chain([("x-kept", "1")]).collect();
+    let problem = instead(Front::Rest, head(200, &fields), &Refusal::new(Policy::Forward, Reason::UpstreamBroken));
+    let seen = seen(Front::Rest, &problem.json);
+    let left: std::collections::BTreeSet<_> = seen.headers.keys().map(HeaderName::as_str).collect();
+    assert_eq!(left, ["content-type", "x-kept"].into());
+    assert_eq!(seen.headers["content-type"], "application/problem+json");
+}
+
+#[test]
+fn a_prelude_says_the_same_as_a_whole_answer() {
+    let mut parts = head(206, &[("x-a", "1"), ("set-cookie", "a=1"), ("x-a", "2"), ("set-cookie", "b=ü"), ("x-b", "")]);
+    parts.headers.append("x-c", HeaderValue::from_bytes(b"\xfc").unwrap());
+    let prelude = |front| serde_json::from_slice::<Value>(&prelude(front, &parts)).unwrap();
     assert_eq!(
-        prelude,
-        json!({ "statusCode": 206, "headers": { "x-a": "1, 2", "x-c": "" }, "cookies": ["a=1", "b=ü"] }),
-        "x-b is not ASCII"
+        prelude(Front::FunctionUrl),
+        json!({ "statusCode": 206, "headers": { "x-a": "1, 2", "x-b": "", "x-c": "ü" }, "cookies": ["a=1", "b=ü"] })
     );
+    let lines = json!({ "x-a": ["1", "2"], "set-cookie": ["a=1", "b=ü"], "x-b": [""], "x-c": ["ü"] });
+    assert_eq!(prelude(Front::Rest), json!({ "statusCode": 206, "multiValueHeaders": lines }));
+    for front in FRONTS {
+        let mut whole: Value = serde_json::from_slice(&whole(front, parts.clone(), b"").json).unwrap();
+        whole.as_object_mut().unwrap().retain(|name, _| name != "body" && name != "isBase64Encoded");
+        assert_eq!(prelude(front), whole, "{front:?}");
+    }
 }
 
 #[test]
@@ -152,7 +181,7 @@ fn seen(front: Front, json: &[u8]) -> Seen {
         let value = HeaderValue::from_str(value.as_str().unwrap()).unwrap();
         headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value);
     };
-    let single = matches!(front, Front::Http | Front::Alb { multi: false });
+    let single = matches!(front, Front::Http | Front::FunctionUrl | Front::Alb { multi: false });
     for (name, value) in answer[if single { "headers" } else { "multiValueHeaders" }].as_object().unwrap() {
         value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice).iter().for_each(|line| add(name, line));
     }
@@ -195,8 +224,8 @@ fn the_response_that_went_into_an_answer_comes_out_of_it() {
                 .map(|line| String::from_utf8(line.as_bytes().to_vec()).unwrap())
                 .collect();
             match front {
-                Front::Rest | Front::Alb { multi: true } => assert_eq!(lines_seen, lines),
-                Front::Http | Front::Alb { multi: false } => assert_eq!(lines_seen, [lines.join(", ")]),
+                Front::Rest | Front::HttpPayload1 | Front::Alb { multi: true } => assert_eq!(lines_seen, lines),
+                _ => assert_eq!(lines_seen, [lines.join(", ")]),
             }
             let mut cookies_seen: Vec<_> =
                 seen.headers.get_all("set-cookie").iter().map(|line| line.to_str().unwrap()).collect();

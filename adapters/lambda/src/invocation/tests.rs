@@ -12,6 +12,7 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming as Received;
 use hyper_util::rt::TokioIo;
 use lambda_runtime::Context;
+use portico_native::upstream::Upstreams;
 use serde_json::{Value, json};
 
 use super::*;
@@ -85,30 +86,44 @@ enum Then {
     Silence,
 }
 
+/// Whose events differ in it alone.
+const FUNCTION_URL: &str = "abc.lambda-url.eu-central-1.on.aws";
+const HTTP_API: &str = "api.example";
+
 /// What is posted for a request to an upstream, `left` before it must be.
 async fn invoke(upstream: &str, mode: ResponseMode, left: Duration) -> Posted {
+    serve_event(instance(upstream, mode), &get(FUNCTION_URL), left).await
+}
+
+fn instance(upstream: &str, mode: ResponseMode) -> Instance {
     let document = json!({
         "portico": 1,
         "name": "test",
         "upstreams": { "origin": { "targets": [{ "url": upstream }] } },
         "routes": [{ "name": "all", "match": { "path": "/{*rest}" }, "upstream": "origin" }],
     });
-    let (gateway, _) = portico_core::config::compile(&document).unwrap();
-    let event = json!({
+    Instance::of(portico_core::config::compile(&document).unwrap().0, mode)
+}
+
+fn get(domain: &str) -> Value {
+    json!({
         "version": "2.0",
         "rawPath": "/a",
         "rawQueryString": "",
         "headers": { "host": "api.example" },
         "requestContext": {
             "stage": "$default",
-            "domainName": "api.example",
+            "domainName": domain,
             "http": { "method": "GET", "path": "/a", "sourceIp": "192.0.2.7" },
         },
-    });
-    serve_event(Instance::of(gateway, mode), &event, left).await
+    })
 }
 
 async fn serve_event(instance: Instance, event: &Value, left: Duration) -> Posted {
+    serve_on(&Arc::new(instance), event, left).await
+}
+
+async fn serve_on(instance: &Arc<Instance>, event: &Value, left: Duration) -> Posted {
     let (api, posted) = runtime_api().await;
     let mut context = Context::default();
     context.request_id = "id-1".to_owned();
@@ -116,7 +131,7 @@ async fn serve_event(instance: Instance, event: &Value, left: Duration) -> Poste
     let (mut parts, ()) = Response::new(()).into_parts();
     parts.headers.insert("lambda-runtime-invocation-id", "attempt-1".parse().unwrap());
     let body = serde_json::to_vec(event).unwrap().into();
-    serve(Arc::new(instance), api, LambdaInvocation { parts, body, context }).await.unwrap();
+    serve(Arc::clone(instance), api, LambdaInvocation { parts, body, context }).await.unwrap();
     let posted = posted.try_recv().unwrap();
     assert_eq!(posted.headers["lambda-runtime-invocation-id"], "attempt-1");
     posted
@@ -144,6 +159,26 @@ async fn a_response_is_posted_as_it_comes() {
     assert_eq!(serde_json::from_slice::<Value>(head).unwrap()["statusCode"], 200);
     assert_eq!(body, b"\0\0\0\0\0\0\0\0hello");
     assert!(posted.trailers.is_empty());
+}
+
+#[tokio::test]
+async fn what_takes_no_stream_gets_a_whole_response() {
+    let instance = instance(&origin(WHOLE, Then::Close), ResponseMode::Stream);
+    let posted = serve_event(instance, &get(HTTP_API), LONG).await;
+    assert!(!posted.headers.contains_key("lambda-runtime-function-response-mode"));
+    assert_eq!((&posted.json()["statusCode"], &posted.json()["body"]), (&json!(200), &json!("hello")));
+}
+
+#[tokio::test]
+async fn a_panic_costs_its_own_request_and_no_other() {
+    let mut instance = instance("https://upstream.example", ResponseMode::Whole);
+    instance.upstreams = Upstreams::new(|| panic!("on purpose, part of a test"));
+    let instance = Arc::new(instance);
+    for _ in 0..2 {
+        let posted = serve_on(&instance, &get(FUNCTION_URL), LONG).await;
+        assert_eq!(posted.path, "/2018-06-01/runtime/invocation/id-1/response");
+        assert_eq!(posted.problem(), (json!(500), json!("internal_error")));
+    }
 }
 
 #[tokio::test]
@@ -178,12 +213,8 @@ async fn what_is_longer_than_an_answer_may_be_is_a_problem() {
 
 #[tokio::test]
 async fn what_core_takes_no_part_in_is_a_problem() {
-    let event = json!({
-        "version": "2.0",
-        "rawPath": "/",
-        "headers": { "host": "api.example" },
-        "requestContext": { "domainName": "api.example", "http": { "method": "G T", "path": "/", "sourceIp": "192.0.2.7" } },
-    });
+    let mut event = get(FUNCTION_URL);
+    event["requestContext"]["http"]["method"] = json!("G T");
     let posted = serve_event(Instance::of(nothing(), ResponseMode::Whole), &event, LONG).await;
     assert_eq!(posted.problem(), (json!(400), json!("request_malformed")));
     let posted = serve_event(Instance::of(nothing(), ResponseMode::Stream), &event, LONG).await;

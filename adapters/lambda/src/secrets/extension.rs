@@ -3,11 +3,15 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use portico_core::Body;
+use portico_core::{Body, FetchError};
 use portico_native::upstream::Upstreams;
 use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::place::Place;
+use super::trouble::Trouble;
 
 /// Where it listens, unless its own variable says otherwise.
 const PORT: &str = "2773";
@@ -20,10 +24,6 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A secret has at most 64 KiB, and may be escaped to six times as much.
 const LARGEST: u64 = 512 * 1024;
-
-/// Where a secret is: the path and the query to ask for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place(String);
 
 /// The extension of this function.
 pub(super) struct Extension {
@@ -52,21 +52,6 @@ struct Parameter {
     value: String,
 }
 
-impl Place {
-    /// The place that an ARN names, in any partition of AWS; `None` when it is a value of its own.
-    pub(super) fn of(value: &str) -> Option<Self> {
-        let mut parts = value.split(':');
-        let arn = parts.next()? == "arn" && parts.next()?.starts_with("aws");
-        let service = parts.next().filter(|_| arn)?;
-        let encoded = utf8_percent_encode(value, NON_ALPHANUMERIC);
-        match service {
-            "secretsmanager" => Some(Self(format!("/secretsmanager/get?secretId={encoded}"))),
-            "ssm" => Some(Self(format!("/systemsmanager/parameters/get?withDecryption=true&name={encoded}"))),
-            _ => None,
-        }
-    }
-}
-
 impl Extension {
     /// The extension where `variable` says, the environment.
     pub(super) fn new(variable: impl Fn(&str) -> Option<String>, upstreams: Upstreams) -> Self {
@@ -75,37 +60,42 @@ impl Extension {
         Self { upstreams, port, token }
     }
 
-    /// Reads what is at `place`. The error says what happened and what to do.
-    pub(super) async fn read(&self, place: &Place) -> Result<String, String> {
-        let mut request = Request::get(format!("http://localhost:{}{}", self.port, place.0));
+    /// Reads what is at `place`, for which so much time is `left`.
+    pub(super) async fn read(&self, place: &Place, left: Duration) -> Result<String, Trouble> {
+        let (status, body) = timeout(TIMEOUT.min(left), self.ask(place)).await.unwrap_or(Err(Trouble::Late))?;
+        if status != StatusCode::OK {
+            let said = String::from_utf8_lossy(&body).trim().to_owned();
+            return Err(Trouble::Refused { status: status.as_u16(), said });
+        }
+        match serde_json::from_slice(&body) {
+            Ok(Answer::Secret { string } | Answer::Parameter { parameter: Parameter { value: string } }) => {
+                place.pick(string)
+            }
+            Err(_) => Err(Trouble::NoText),
+        }
+    }
+
+    async fn ask(&self, place: &Place) -> Result<(StatusCode, Bytes), Trouble> {
+        let mut request = Request::get(format!("http://localhost:{}{}", self.port, place.target()));
         if let Some(token) = &self.token {
             request = request.header(TOKEN, token);
         }
-        let request = request.body(Body::Empty).map_err(|error| error.to_string())?;
-        let response = self.upstreams.fetch(request, TIMEOUT).await.map_err(|error| {
-            format!(
-                "the AWS Parameters and Secrets extension: {error}\nhelp: add its layer to the function, or put the secret itself into the \
-                 variable"
-            )
+        // a port that is none makes no URL
+        let request = request.body(Body::Empty).map_err(|error| Trouble::Broken(error.to_string()))?;
+        // whoever asks gives up sooner, and not for the head alone
+        let response = self.upstreams.fetch(request, 2 * TIMEOUT).await.map_err(|error| match error {
+            FetchError::Connect => Trouble::Unreachable,
+            error => Trouble::Broken(error.to_string()),
         })?;
         let (head, body) = response.into_parts();
         let body = match body {
-            Body::Stream(stream) => stream.collect(LARGEST).await.map_err(|error| error.to_string())?,
+            Body::Stream(stream) => {
+                stream.collect(LARGEST).await.map_err(|error| Trouble::Broken(error.to_string()))?
+            }
             Body::Full(bytes) => bytes,
-            Body::Empty => bytes::Bytes::new(),
+            Body::Empty => Bytes::new(),
         };
-        if head.status != StatusCode::OK {
-            let said = String::from_utf8_lossy(&body);
-            return Err(format!(
-                "the AWS Parameters and Secrets extension: {} {}\nhelp: the function's role must be allowed to read it",
-                head.status.as_u16(),
-                said.trim()
-            ));
-        }
-        match serde_json::from_slice(&body) {
-            Ok(Answer::Secret { string } | Answer::Parameter { parameter: Parameter { value: string } }) => Ok(string),
-            Err(_) => Err("the AWS Parameters and Secrets extension: the answer has no text in it\nhelp: store a string, not bytes".to_owned()),
-        }
+        Ok((head.status, body))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Against an extension that answers what it is told to.
 
 use std::collections::VecDeque;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
 use portico_native::tls;
@@ -39,11 +39,15 @@ impl FakeExtension {
 
 fn answer(listener: &TcpListener, status: u16, body: &str) -> String {
     let (mut stream, _) = listener.accept().unwrap();
-    let lines = BufReader::new(&stream).lines().map(Result::unwrap);
-    let head: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+    let head = read_head(&stream);
     let length = body.len();
     write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}").unwrap();
-    head.join("\n")
+    head
+}
+
+fn read_head(stream: &TcpStream) -> String {
+    let lines = BufReader::new(stream).lines().map(Result::unwrap);
+    lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 /// The secrets KEY and PLAIN, of an environment with these variables.
@@ -58,8 +62,11 @@ fn secrets(port: u16, variables: &[(&str, &str)]) -> Secrets {
     Secrets::of(names, variable, Upstreams::new(|| tls::client(RootCertStore::empty()).unwrap()))
 }
 
+/// An invocation that may take as long as it likes.
+const LONG: Duration = Duration::from_secs(60);
+
 async fn key(secrets: &Secrets, now: Timestamp) -> Option<String> {
-    let read = secrets.read(now).await;
+    let read = secrets.read(now, LONG).await;
     assert_eq!(read.get("PLAIN").map(String::as_str), Some("text"));
     assert_eq!(read.get("MISSING"), None);
     read.get("KEY").cloned()
@@ -138,6 +145,64 @@ async fn without_an_extension_a_secret_is_missing() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let secrets = secrets(port, &[("KEY", SECRET)]);
     assert_eq!(key(&secrets, NOW).await, None);
+}
+
+/// An extension that says so much and then nothing, for as long as anybody listens.
+fn silent(said: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        read_head(&stream);
+        stream.write_all(said.as_bytes()).unwrap();
+        // until the other side goes away
+        drop(stream.read_to_end(&mut Vec::new()));
+    });
+    port
+}
+
+#[tokio::test]
+async fn an_extension_that_is_silent_is_given_up_when_the_invocation_has_no_time_left() {
+    for said in ["", "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"Secret"] {
+        let secrets = secrets(silent(said), &[("KEY", SECRET)]);
+        let read = tokio::time::timeout(LONG, secrets.read(NOW, Duration::from_millis(50)));
+        assert_eq!(read.await.unwrap().get("KEY"), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_extension_that_is_silent_is_given_up_after_two_seconds() {
+    for (left, waited) in [(LONG, 2_000), (Duration::from_millis(100), 100), (Duration::ZERO, 0)] {
+        let secrets = secrets(silent(""), &[("KEY", SECRET)]);
+        let started = tokio::time::Instant::now();
+        assert_eq!(secrets.read(NOW, left).await.get("KEY"), None);
+        // tokio counts in milliseconds
+        assert!(started.elapsed() <= Duration::from_millis(waited + 1), "{left:?}: {:?}", started.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn of_a_json_object_one_member_is_the_secret() {
+    let stored = r#"{"SecretString":"{\"username\":\"portico\",\"password\":\"p\\\"w\"}"}"#;
+    let extension = FakeExtension::start(&[(200, stored)]);
+    let secrets = secrets(extension.port, &[("KEY", &[SECRET, ":password::"].concat())]);
+    assert_eq!(key(&secrets, NOW).await.as_deref(), Some("p\"w"));
+    let head = extension.asked().remove(0);
+    let (target, _) = head.split_once(" HTTP").unwrap();
+    assert!(target.ends_with("shop%2Fkey%2Da1b2c3"), "{head}");
+}
+
+#[tokio::test]
+async fn a_member_that_is_none_is_missing() {
+    let stored = |text: &str| serde_json::json!({ "SecretString": text }).to_string();
+    let answers = ["text", "[]", "{}", r#"{"password":1}"#, r#"{"password":"p"}"#].map(stored);
+    let answers: Vec<_> = answers.iter().map(|answer| (200, answer.as_str())).collect();
+    let extension = FakeExtension::start(&answers);
+    let secrets = secrets(extension.port, &[("KEY", &[SECRET, ":password::"].concat())]);
+    for _ in 0..4 {
+        assert_eq!(key(&secrets, NOW).await, None);
+    }
+    assert_eq!(key(&secrets, NOW).await.as_deref(), Some("p"));
 }
 
 #[test]

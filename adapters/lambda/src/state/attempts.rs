@@ -1,6 +1,7 @@
 //! How often, and how long, DynamoDB is asked.
 //!
-//! A client waits for the answer, and `on_error` says what becomes of the request without one: so everything is over after a second.
+//! A client waits for the answer, and `on_error` says what becomes of the request without one: so everything is over after a second, or
+//! sooner when the function's own time is.
 
 use std::error::Error;
 use std::time::Duration;
@@ -54,9 +55,13 @@ enum Fault {
 }
 
 impl Patience {
-    /// What `future` comes to within the time that one request has.
-    pub(super) async fn within<T>(self, future: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        timeout(self.whole, future).await.unwrap_or_else(|_| {
+    /// What `future` comes to within the time that one request has, of which no more than this is `left`.
+    pub(super) async fn within<T>(
+        self,
+        left: Duration,
+        future: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        timeout(self.whole.min(left), future).await.unwrap_or_else(|_| {
             eprintln!("dynamodb: no answer in time");
             Err(StoreError)
         })
@@ -76,9 +81,22 @@ impl Attempts {
         F: Future<Output = Result<T, SdkError<E>>>,
     {
         loop {
+            if let Some(done) = self.perform_once(&call).await? {
+                return Ok(done);
+            }
+        }
+    }
+
+    /// The same for what must not be done twice unseen: `None` when an answer was lost and another attempt is left.
+    pub(super) async fn perform_once<T, E, F>(&mut self, call: impl Fn() -> F) -> Result<Option<T>, StoreError>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+        F: Future<Output = Result<T, SdkError<E>>>,
+    {
+        loop {
             // on the heap: the SDK's futures are large, and this one is in that of every request
             let (fault, told) = match timeout(self.patience.attempt, Box::pin(call())).await {
-                Ok(Ok(done)) => return Ok(done),
+                Ok(Ok(done)) => return Ok(Some(done)),
                 Ok(Err(error)) => (fault(&error), told(&error)),
                 Err(_) => (Fault::Lost, "no answer".to_owned()),
             };
@@ -93,6 +111,9 @@ impl Attempts {
             }
             *count += 1;
             self.wait().await;
+            if fault == Fault::Lost {
+                return Ok(None);
+            }
         }
     }
 

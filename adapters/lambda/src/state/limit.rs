@@ -14,7 +14,12 @@
 //! Exactly one line fits any item, so a second update is only needed by who guessed wrong, and a third when another changed the
 //! item in between. Increments need not know the number they add to: under contention nobody is late, and nobody starts again.
 //!
-//! An update whose answer was lost may have counted, and is made once more: a request may count twice then, and never not at all.
+//! An update whose answer was lost may have been done, or its line may not have been the one that fits. So the next attempt is the other
+//! update, and that so that it does not hold if the lost one did: begin after continue, for then the bucket is not full; continue after
+//! begin, unless the state is the one that this would have made. A request counts once then, though all its answers be lost. It counts twice
+//! when the lost update was done and the table does not show it, as another drew since; and not at all when one of the two never arrived,
+//! or another changed the item between them. While no answer arrives there is no verdict, and `on_error` decides: a limit allows nothing
+//! that it did not count.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -46,8 +51,20 @@ enum Update {
     Begin,
     /// Draw from what is left.
     Continue,
+    /// The same after a `Begin` whose answer was lost: unless the state is what that one made it.
+    ContinueUnlessBegun,
     /// Cut the state down to one bucket's worth.
     CutDown,
+}
+
+impl Update {
+    /// What to try when its answer was lost: what cannot hold if it did.
+    const fn otherwise(self) -> Self {
+        match self {
+            Self::Begin => Self::ContinueUnlessBegun,
+            Self::Continue | Self::ContinueUnlessBegun | Self::CutDown => Self::Begin,
+        }
+    }
 }
 
 /// When the buckets of the keys asked for last are full again, as far as this instance knows: so that the update tried first is mostly
@@ -88,7 +105,10 @@ pub(super) async fn take(
     let mut attempts = table.attempts();
     let mut update = seen.likely(&id, now);
     for _ in 0..UPDATES {
-        let (updated, stored) = step.perform(update, &mut attempts).await?;
+        let Some((updated, stored)) = step.perform(update, &mut attempts).await? else {
+            update = update.otherwise();
+            continue;
+        };
         let (verdict, tat) = decide(stored, quota, now, cost);
         if updated == Updated::Not && stored.is_some_and(|stored| stored > tat) {
             // if it fails, whoever comes next decides the same, and tries again
@@ -114,40 +134,43 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// Performs an update if it holds. Either way the state is that before it.
+    /// Performs an update if it holds. Either way the state is that before it. `None` when the answer was lost.
     async fn perform(
         &self,
         update: Update,
         attempts: &mut Attempts,
-    ) -> Result<(Updated, Option<Timestamp>), StoreError> {
-        let full = self.now + self.quota.window();
-        let (now, last) = (self.now.as_micros(), full.as_micros());
+    ) -> Result<Option<(Updated, Option<Timestamp>)>, StoreError> {
+        let full_at = self.now + self.quota.window();
+        let (now, full) = (self.now.as_micros(), full_at.as_micros());
         let drawn = self.quota.interval_micros().saturating_mul(u64::from(self.cost));
-        let (set, condition, values) = match update {
-            Update::Begin => (
-                "SET tat = :next, expires = :expires",
-                "attribute_not_exists(tat) OR tat < :now",
-                vec![(":next", now.saturating_add(drawn)), (":now", now)],
-            ),
-            Update::Continue => (
-                "SET tat = tat + :drawn, expires = :expires",
-                "tat BETWEEN :now AND :last",
-                vec![(":drawn", drawn), (":now", now), (":last", last.saturating_sub(drawn))],
-            ),
-            Update::CutDown => ("SET tat = :full, expires = :expires", "tat > :full", vec![(":full", last)]),
+        let (set, condition) = match update {
+            Update::Begin => ("SET tat = :next, expires = :expires", "attribute_not_exists(tat) OR tat < :now"),
+            Update::Continue => ("SET tat = tat + :drawn, expires = :expires", "tat BETWEEN :now AND :last"),
+            Update::ContinueUnlessBegun => {
+                ("SET tat = tat + :drawn, expires = :expires", "tat BETWEEN :now AND :last AND tat <> :next")
+            }
+            Update::CutDown => ("SET tat = :full, expires = :expires", "tat > :full"),
         };
+        let values = [
+            (":now", now),
+            (":next", now.saturating_add(drawn)),
+            (":drawn", drawn),
+            (":last", full.saturating_sub(drawn)),
+            (":full", full),
+        ];
         let mut request = (self.table.client()?.update_item())
             .table_name(self.table.name())
             .key(ID, AttributeValue::S(self.id.to_owned()))
             .update_expression(set)
             .condition_expression(condition)
             // no state is later than a whole bucket
-            .expression_attribute_values(":expires", expires(full));
-        for (name, micros) in values {
+            .expression_attribute_values(":expires", expires(full_at));
+        // values that no expression names are an error
+        for (name, micros) in values.into_iter().filter(|(name, _)| set.contains(name) || condition.contains(name)) {
             request = request.expression_attribute_values(name, AttributeValue::N(micros.to_string()));
         }
-        let (updated, item) = self.table.update(request, attempts).await?;
-        Ok((updated, item.map_or(Ok(None), |item| state(self.id, &item))?))
+        let Some((updated, item)) = self.table.update(request, attempts).await? else { return Ok(None) };
+        Ok(Some((updated, item.map_or(Ok(None), |item| state(self.id, &item))?)))
     }
 }
 

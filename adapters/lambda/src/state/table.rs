@@ -101,12 +101,13 @@ impl Table {
         Ok(self.client.get_or_init(|| Client::from_conf(config.build())))
     }
 
-    /// Performs an update that may have a condition. Either way the item is that before it, `None` when there was none.
+    /// Performs an update that may have a condition. Either way the item is that before it, `None` when there was none. Without an answer
+    /// nobody knows whether it was done: that is `None`, too.
     pub(super) async fn update(
         &self,
         request: UpdateItemFluentBuilder,
         attempts: &mut Attempts,
-    ) -> Result<(Updated, Option<Item>), StoreError> {
+    ) -> Result<Option<(Updated, Option<Item>)>, StoreError> {
         let request = request
             .return_values(ReturnValue::AllOld)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -121,7 +122,7 @@ impl Table {
                 },
             }
         };
-        attempts.perform(update).await
+        attempts.perform_once(update).await
     }
 }
 

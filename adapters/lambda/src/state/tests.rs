@@ -1,9 +1,14 @@
+mod connection;
 mod emulator;
 mod faults;
 mod scripted;
 
-use aws_smithy_runtime_api::client::http::HttpConnector;
+use std::sync::OnceLock;
+
+use aws_sdk_dynamodb::config::http::HttpRequest;
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use portico_native::tls;
+use portico_tests::dynamodb::DynamoDb;
 use rustls::RootCertStore;
 
 use super::attempts::Patience;
@@ -11,8 +16,17 @@ use super::*;
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 
+/// An invocation that may take as long as it likes.
+const LONG: Duration = Duration::from_secs(60);
+
 fn quota(limit: u32, seconds: u64) -> Quota {
     Quota::new(limit, Duration::from_secs(seconds), limit).unwrap()
+}
+
+/// One for all tests, each of which has a table of its own. It ends with this process, which is its standard input.
+fn dynamodb() -> &'static DynamoDb {
+    static SHARED: OnceLock<DynamoDb> = OnceLock::new();
+    SHARED.get_or_init(|| DynamoDb::start().unwrap())
 }
 
 fn upstreams() -> Upstreams {
@@ -36,7 +50,22 @@ fn state(name: &str, connector: impl HttpConnector + 'static, endpoint: &str) ->
 
 /// The same, where it does not matter how long moto takes, which does one thing at a time.
 fn patient(mut state: State) -> State {
-    let patience = Duration::from_secs(60);
-    state.table.patience = Patience { whole: patience, attempt: patience };
+    state.table.patience = Patience { whole: LONG, attempt: LONG };
     state
+}
+
+impl State {
+    /// A table that never answers.
+    pub(crate) fn deaf() -> Self {
+        state("table", Deaf, "http://dynamodb.test")
+    }
+}
+
+#[derive(Debug)]
+struct Deaf;
+
+impl HttpConnector for Deaf {
+    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::new(std::future::pending())
+    }
 }

@@ -12,6 +12,8 @@ use crate::lambda::api::Part;
 
 /// Bytes that a load balancer takes of a function.
 const LIMIT_OF_ALB: usize = 1 << 20;
+/// Bytes of a stream among which API Gateway looks for the end of its head.
+const HEAD_OF_STREAM: usize = 16 << 10;
 
 /// What a client gets.
 #[derive(Debug, Default)]
@@ -55,7 +57,7 @@ pub(super) fn of(front: Front, posted: &Receiver<Part>, method: &str) -> Result<
         Part::Piece(_) | Part::End if !matches!(front, Front::Url | Front::Rest) => {
             return Err(format!("{} does not stream responses", front.name()));
         }
-        Part::Piece(first) => streamed(first, next)?,
+        Part::Piece(first) => streamed(front, first, next)?,
         Part::End => return Err("the stream is empty".to_owned()),
         Part::Failed(why) => return Err(why),
     };
@@ -66,7 +68,7 @@ pub(super) fn of(front: Front, posted: &Receiver<Part>, method: &str) -> Result<
 }
 
 /// A stream: a head in JSON, eight NUL bytes, the body.
-fn streamed(mut read: Vec<u8>, next: impl Fn() -> Result<Part, String>) -> Result<Answered, String> {
+fn streamed(front: Front, mut read: Vec<u8>, next: impl Fn() -> Result<Part, String>) -> Result<Answered, String> {
     let end = loop {
         if let Some(end) = read.windows(8).position(|bytes| bytes == [0; 8]) {
             break end;
@@ -76,12 +78,19 @@ fn streamed(mut read: Vec<u8>, next: impl Fn() -> Result<Part, String>) -> Resul
             part => return Err(format!("the stream has no head: {part:?}")),
         }
     };
+    if front == Front::Rest && end + 8 > HEAD_OF_STREAM {
+        return Err(format!("API Gateway finds no end of a head that has {end} bytes"));
+    }
+    let members: &[&str] = match front {
+        Front::Rest => &["statusCode", "headers", "multiValueHeaders", "cookies"],
+        _ => &["statusCode", "headers", "cookies"],
+    };
     let body = read.split_off(end + 8);
     read.truncate(end);
     let head = String::from_utf8_lossy(&read).into_owned();
     let head =
         serde_json::from_str(&head).map_err(|error| format!("the head of the stream is no JSON: {error}: {head}"))?;
-    let mut answered = Answered { body, ..parsed(&head, &["statusCode", "headers", "cookies"])? };
+    let mut answered = Answered { body, ..parsed(&head, members)? };
     loop {
         match next()? {
             Part::Piece(piece) => answered.body.extend(piece),

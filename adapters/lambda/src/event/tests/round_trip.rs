@@ -8,57 +8,36 @@ use std::net::IpAddr;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use portico_core::sim::{Random, SEED_VARIABLE, check_seeds};
 
-use crate::event::{self, Front};
+use crate::event;
+use crate::event::Front::{self, Alb, FunctionUrl, Http, HttpPayload1, Rest};
 
 const SEEDS: u64 = 500;
-
-/// The fronts, as far as their events differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Rest,
-    HttpPayload1,
-    Http,
-    FunctionUrl,
-    Alb { multi: bool },
-}
-
-use Kind::{Alb, FunctionUrl, Http, HttpPayload1, Rest};
 
 #[test]
 fn the_request_that_went_into_an_event_comes_out_of_it() {
     let replay = std::env::var(SEED_VARIABLE).ok();
     check_seeds(SEEDS, replay.as_deref(), |seed| {
-        for kind in [Rest, HttpPayload1, Http, FunctionUrl, Alb { multi: true }, Alb { multi: false }] {
-            let sent = Sent::new(kind, &Random::new(seed));
-            let event = sent.event(kind).to_string();
+        for front in [Rest, HttpPayload1, Http, FunctionUrl, Alb { multi: true }, Alb { multi: false }] {
+            let sent = Sent::new(front, &Random::new(seed));
+            let event = sent.event(front).to_string();
             let incoming = event::request(event.as_bytes()).unwrap_or_else(|refused| panic!("{refused}: {event}"));
             let request = &incoming.request;
-            assert_eq!(incoming.front, kind.front());
+            assert_eq!(incoming.front, front);
             assert_eq!((incoming.peer.address, incoming.peer.secure), (sent.client, sent.secure), "{event}");
             assert_eq!(request.method().as_str(), sent.method, "{event}");
             assert_eq!(request.uri().to_string(), sent.target(), "{event}");
-            assert_eq!(request.headers(), &sent.headers(kind), "{event}");
+            assert_eq!(request.headers(), &sent.headers(front), "{event}");
             assert_eq!(request.body(), &sent.body, "{event}");
         }
     });
 }
 
-impl Kind {
-    fn front(self) -> Front {
-        match self {
-            Rest | HttpPayload1 => Front::Rest,
-            Http | FunctionUrl => Front::Http,
-            Alb { multi } => Front::Alb { multi },
-        }
-    }
+fn has_lists(front: Front) -> bool {
+    matches!(front, Rest | HttpPayload1 | Alb { multi: true })
+}
 
-    fn has_lists(self) -> bool {
-        matches!(self, Rest | HttpPayload1 | Alb { multi: true })
-    }
-
-    fn decodes_path(self) -> bool {
-        matches!(self, HttpPayload1 | Http)
-    }
+fn decodes_path(front: Front) -> bool {
+    matches!(front, HttpPayload1 | Http)
 }
 
 /// A request as a client sends it.
@@ -77,19 +56,19 @@ struct Sent {
 }
 
 impl Sent {
-    fn new(kind: Kind, random: &Random) -> Self {
+    fn new(front: Front, random: &Random) -> Self {
         let at_most = |bound| 0..=random.below(bound);
-        let text = |bound| encoded(random, bound, !kind.decodes_path());
+        let text = |bound| encoded(random, bound, !decodes_path(front));
         let values = |single: bool| if single { 1 } else { 1 + random.below(3) };
         let query = at_most(3).map(|n| {
-            let values = (0..values(kind == Alb { multi: false })).map(|_| text(6)).collect();
+            let values = (0..values(front == Alb { multi: false })).map(|_| text(6)).collect();
             // in the order in which `Value` will have them
             (format!("{n}{}", text(4)), values)
         });
         let long = if random.below(20) == 0 { "long;".repeat(3_000) } else { String::new() };
         let fields = at_most(4).map(|n| {
             let value = |_| pick(random, &["", "a", "a, b", "\"q\\\"\t;x", "ü → ✓", "W/\"1\"", &long]);
-            (spelled(random, &format!("x-field-{n}")), (0..values(kind == Alb { multi: false })).map(value).collect())
+            (spelled(random, &format!("x-field-{n}")), (0..values(front == Alb { multi: false })).map(value).collect())
         });
         Self {
             client: pick(random, &["192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7"]).parse().unwrap(),
@@ -121,7 +100,7 @@ impl Sent {
     }
 
     /// The fields as they must come out.
-    fn headers(&self, kind: Kind) -> HeaderMap {
+    fn headers(&self, front: Front) -> HeaderMap {
         let mut headers = HeaderMap::new();
         let mut add = |name: &str, value: &str| {
             headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap());
@@ -129,7 +108,7 @@ impl Sent {
         add("host", "api.example.com");
         add("x-forwarded-proto", if self.secure { "https" } else { "http" });
         for (name, values) in &self.fields {
-            if kind.has_lists() {
+            if has_lists(front) {
                 values.iter().for_each(|value| add(name, value));
             } else {
                 add(name, &values.join(","));

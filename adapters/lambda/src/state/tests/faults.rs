@@ -1,12 +1,11 @@
 //! A DynamoDB that turns away, breaks off before it did what it was told, and breaks off afterwards.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_sdk_dynamodb::config::http::HttpRequest;
 use aws_smithy_runtime_api::client::http::HttpConnectorFuture;
 use portico_core::sim::Random;
-use portico_tests::dynamodb::DynamoDb;
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -61,7 +60,7 @@ impl HttpConnector for Faulty {
 #[tokio::test]
 async fn with_faults_never_more_than_the_limit_passes_and_nothing_counts_more_than_twice() {
     const WRITERS: u64 = 64;
-    let dynamodb = DynamoDb::start().unwrap();
+    let dynamodb = dynamodb();
     for seed in 0..3 {
         let table = dynamodb.create().unwrap();
         let (limit, window) = (40, Duration::from_secs(40 * 60));
@@ -75,7 +74,7 @@ async fn with_faults_never_more_than_the_limit_passes_and_nothing_counts_more_th
             };
             let state = patient(state(&table, connector.clone(), &format!("http://{}", dynamodb.address())));
             writers.spawn(async move {
-                let verdict = state.take("hot", &quota, 1, NOW).await;
+                let verdict = state.take("hot", &quota, 1, NOW, LONG).await;
                 (verdict, connector.done.load(Ordering::Relaxed))
             });
         }
@@ -96,4 +95,78 @@ async fn with_faults_never_more_than_the_limit_passes_and_nothing_counts_more_th
         assert_eq!(*tat, (NOW.as_micros() + drawn * 60_000_000).to_string());
         assert!(drawn <= u64::from(limit));
     }
+}
+
+/// A connector that loses each answer while it is told to.
+#[derive(Debug, Clone)]
+struct Losing {
+    inner: Arc<Connector>,
+    loses: Arc<AtomicBool>,
+}
+
+impl HttpConnector for Losing {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let Self { inner, loses } = self.clone();
+        HttpConnectorFuture::new(async move {
+            let answer = inner.call(request).await?;
+            if loses.load(Ordering::Relaxed) { Script::BreaksOff.perform().await } else { Ok(answer) }
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_request_whose_answers_are_all_lost_counts_once() {
+    const UNIT: Duration = Duration::from_secs(10);
+    let dynamodb = dynamodb();
+    let table = dynamodb.create().unwrap();
+    let endpoint = format!("http://{}", dynamodb.address());
+    let quota = quota(4, 40);
+    // units that the request before drew; how much later this one comes; whether the same process knows of it; units drawn afterwards
+    let rows = [
+        ("a new key", 0, Duration::ZERO, false, Some(1)),
+        ("a full bucket", 1, 2 * UNIT, false, Some(1)),
+        ("a full bucket, as was known", 1, 2 * UNIT, true, Some(1)),
+        ("drawn from by another", 2, UNIT / 2, false, Some(3)),
+        ("drawn from, as was known", 2, UNIT / 2, true, Some(3)),
+        ("empty", 4, UNIT / 2, false, None),
+        ("empty, as was known", 4, UNIT / 2, true, None),
+    ];
+    for (row, before, later, knows, after) in rows {
+        let loses = Arc::new(AtomicBool::new(false));
+        let connector = Losing { inner: Arc::new(Connector(upstreams())), loses: Arc::clone(&loses) };
+        let [own, other] = [(); 2].map(|()| patient(state(&table, connector.clone(), &endpoint)));
+        if before > 0 {
+            let process = if knows { &own } else { &other };
+            assert!(process.take(row, &quota, before, NOW, LONG).await.unwrap().allowed);
+        }
+        let now = NOW + later;
+        loses.store(true, Ordering::Relaxed);
+        assert_eq!(own.take(row, &quota, 1, now, LONG).await, Err(StoreError), "{row}");
+        let key = json!({ "TableName": table, "Key": { "id": { "S": format!("limit:{row}") } } });
+        let tat = &dynamodb.call("GetItem", &key).unwrap()["Item"]["tat"]["N"];
+        let full = |units: u32, since: Timestamp| (since + units * UNIT).as_micros().to_string();
+        let expected = match after {
+            Some(1) => full(1, now),
+            Some(units) => full(units, NOW),
+            None => full(before, NOW),
+        };
+        assert_eq!(*tat, expected, "{row}");
+    }
+}
+
+#[tokio::test]
+async fn a_known_key_that_was_deleted_counts_once_though_all_answers_are_lost() {
+    let dynamodb = dynamodb();
+    let table = dynamodb.create().unwrap();
+    let loses = Arc::new(AtomicBool::new(false));
+    let connector = Losing { inner: Arc::new(Connector(upstreams())), loses: Arc::clone(&loses) };
+    let process = patient(state(&table, connector, &format!("http://{}", dynamodb.address())));
+    let quota = quota(4, 40);
+    process.take("a", &quota, 2, NOW, LONG).await.unwrap();
+    let key = json!({ "TableName": table, "Key": { "id": { "S": "limit:a" } } });
+    dynamodb.call("DeleteItem", &key).unwrap();
+    loses.store(true, Ordering::Relaxed);
+    assert_eq!(process.take("a", &quota, 1, NOW, LONG).await, Err(StoreError));
+    let tat = &dynamodb.call("GetItem", &key).unwrap()["Item"]["tat"]["N"];
+    assert_eq!(*tat, (NOW.as_micros() + 10_000_000).to_string());
 }

@@ -1,8 +1,6 @@
 //! One request at a time against a DynamoDB that answers what it is told to.
 
 use std::collections::VecDeque;
-use std::io::Read as _;
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use aws_sdk_dynamodb::config::http::{HttpRequest, HttpResponse};
@@ -76,11 +74,21 @@ fn scripted(script: impl IntoIterator<Item = Script>) -> (State, Scripted) {
     (state("table", connector.clone(), "http://dynamodb.test"), connector)
 }
 
+/// Which updates were asked for, by their conditions.
+fn conditions(connector: &Scripted) -> Vec<String> {
+    let asked = connector.asked.lock().unwrap();
+    asked.iter().map(|update| update["ConditionExpression"].as_str().unwrap().to_owned()).collect()
+}
+
+const BEGIN: &str = "attribute_not_exists(tat) OR tat < :now";
+const CONTINUE: &str = "tat BETWEEN :now AND :last";
+const CONTINUE_UNLESS_BEGUN: &str = "tat BETWEEN :now AND :last AND tat <> :next";
+
 /// What one request against this script comes to, and how often DynamoDB was asked.
 async fn one(script: impl IntoIterator<Item = Script>) -> (Result<Verdict, StoreError>, usize) {
     let (state, connector) = scripted(script);
     let started = Instant::now();
-    let verdict = state.take("a", &quota(2, 60), 1, NOW).await;
+    let verdict = state.take("a", &quota(2, 60), 1, NOW, LONG).await;
     assert!(started.elapsed() <= Duration::from_secs(1), "{:?}", started.elapsed());
     let asked = connector.asked.lock().unwrap().len();
     (verdict, asked)
@@ -89,13 +97,13 @@ async fn one(script: impl IntoIterator<Item = Script>) -> (Result<Verdict, Store
 #[tokio::test(start_paused = true)]
 async fn a_new_key_is_one_update_without_a_read() {
     let (state, connector) = scripted([Script::done(None)]);
-    let verdict = state.take("a", &quota(2, 60), 1, NOW).await.unwrap();
+    let verdict = state.take("a", &quota(2, 60), 1, NOW, LONG).await.unwrap();
     assert!(verdict.allowed && verdict.remaining == 1);
     let asked = connector.asked.lock().unwrap();
     let [update] = asked.as_slice() else { panic!("{asked:?}") };
     assert_eq!(update["TableName"], "table");
     assert_eq!(update["Key"], json!({ "id": { "S": "limit:a" } }));
-    assert_eq!(update["ConditionExpression"], "attribute_not_exists(tat) OR tat < :now");
+    assert_eq!(update["ConditionExpression"], BEGIN);
     assert_eq!(update["ExpressionAttributeValues"][":next"]["N"], (NOW.as_micros() + 30_000_000).to_string());
 }
 
@@ -104,20 +112,11 @@ async fn a_key_that_was_just_asked_for_is_one_update_too() {
     let tat = NOW.as_micros() + 30_000_000;
     let (state, connector) = scripted([Script::done(None), Script::done(Some(tat)), Script::done(None)]);
     let quota = quota(2, 60);
-    assert_eq!(state.take("a", &quota, 1, NOW).await.unwrap().remaining, 1);
-    assert_eq!(state.take("a", &quota, 1, NOW).await.unwrap().remaining, 0);
+    assert_eq!(state.take("a", &quota, 1, NOW, LONG).await.unwrap().remaining, 1);
+    assert_eq!(state.take("a", &quota, 1, NOW, LONG).await.unwrap().remaining, 0);
     // by now its bucket is full again
-    state.take("a", &quota, 1, NOW + Duration::from_secs(61)).await.unwrap();
-    let asked = connector.asked.lock().unwrap();
-    let updates: Vec<_> = asked.iter().map(|update| update["UpdateExpression"].as_str().unwrap()).collect();
-    assert_eq!(
-        updates,
-        [
-            "SET tat = :next, expires = :expires",
-            "SET tat = tat + :drawn, expires = :expires",
-            "SET tat = :next, expires = :expires"
-        ]
-    );
+    state.take("a", &quota, 1, NOW + Duration::from_secs(61), LONG).await.unwrap();
+    assert_eq!(conditions(&connector), [BEGIN, CONTINUE, BEGIN]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,6 +125,22 @@ async fn a_denied_request_writes_nothing() {
     let verdict = verdict.unwrap();
     assert!(!verdict.allowed);
     assert_eq!((verdict.retry_after, asked), (Duration::from_secs(30), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_is_full_from_this_moment_on_is_continued() {
+    let (state, connector) = scripted([Script::not(NOW.as_micros()), Script::done(Some(NOW.as_micros()))]);
+    assert_eq!(state.take("a", &quota(2, 60), 1, NOW, LONG).await.unwrap().remaining, 1);
+    assert_eq!(conditions(&connector), [BEGIN, CONTINUE]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_denied_whether_or_not_a_state_can_be_cut_down() {
+    for failure in [BreaksOff, Script::error(400, "AccessDeniedException")] {
+        let (state, connector) = scripted([Script::not(NOW.as_micros() + 90_000_000), failure]);
+        assert!(!state.take("a", &quota(2, 60), 1, NOW, LONG).await.unwrap().allowed);
+        assert_eq!(conditions(&connector), [BEGIN, "tat > :full"]);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,7 +155,7 @@ async fn who_is_turned_away_tries_again_for_a_while() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_update_that_may_have_been_done_is_made_once_more_and_not_twice() {
+async fn an_update_that_may_have_been_done_is_followed_by_one_more_and_no_third() {
     for lost in [BreaksOff, Hangs, Garbage, Script::error(500, "InternalServerError"), Answers(503, json!({}))] {
         let (verdict, asked) = one([lost.clone(), Script::done(None)]).await;
         assert!(verdict.unwrap().allowed, "{lost:?}");
@@ -150,6 +165,21 @@ async fn an_update_that_may_have_been_done_is_made_once_more_and_not_twice() {
         let throttled = Script::error(400, "ThrottlingException");
         assert_eq!(one([lost.clone(), throttled, lost, Script::done(None)]).await, (Err(StoreError), 3));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_follows_a_lost_update_is_the_one_that_holds_if_that_did_not() {
+    let tat = NOW.as_micros() + 30_000_000;
+    let lost = || [BreaksOff, Script::not(tat), Script::done(Some(tat))];
+    let (state, connector) = scripted(lost());
+    state.take("a", &quota(3, 90), 1, NOW, LONG).await.unwrap();
+    assert_eq!(conditions(&connector), [BEGIN, CONTINUE_UNLESS_BEGUN, CONTINUE]);
+
+    let (state, connector) = scripted([Script::done(None)].into_iter().chain(lost()));
+    for _ in 0..2 {
+        state.take("a", &quota(3, 90), 1, NOW, LONG).await.unwrap();
+    }
+    assert_eq!(conditions(&connector), [BEGIN, CONTINUE, BEGIN, CONTINUE]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -183,11 +213,39 @@ async fn a_state_that_never_stands_still_and_one_that_is_none_are_errors() {
 async fn values_are_asked_for_again_as_well() {
     let value = Answers(200, json!({ "Item": { "id": { "S": "k" }, "value": { "S": "text" } } }));
     let (state, connector) = scripted([Script::error(400, "ThrottlingException"), BreaksOff, value]);
-    assert_eq!(state.read("k").await.unwrap().unwrap(), "text");
+    assert_eq!(state.read("k", LONG).await.unwrap().unwrap(), "text");
     let (deaf, _) = scripted([Hangs]);
-    assert_eq!(deaf.read("k").await, Err(StoreError));
-    assert_eq!(deaf.write("k", b"v", Duration::from_secs(1), NOW).await, Err(StoreError));
+    assert_eq!(deaf.read("k", LONG).await, Err(StoreError));
+    assert_eq!(deaf.write("k", b"v", Duration::from_secs(1), NOW, LONG).await, Err(StoreError));
     assert_eq!(connector.asked.lock().unwrap().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_longer_than_what_is_left_of_the_invocation() {
+    let (deaf, _) = scripted([Hangs]);
+    for left in [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(500)] {
+        let started = Instant::now();
+        assert_eq!(deaf.take("a", &quota(2, 60), 1, NOW, left).await, Err(StoreError));
+        assert_eq!(deaf.read("k", left).await, Err(StoreError));
+        assert_eq!(deaf.write("k", b"v", LONG, NOW, left).await, Err(StoreError));
+        // tokio counts in milliseconds
+        assert!(started.elapsed() <= 3 * (left + Duration::from_millis(1)), "{left:?}: {:?}", started.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_too_large_for_an_item_is_not_sent() {
+    let (state, connector) = scripted([Answers(200, json!({}))]);
+    let value = vec![b'x'; 400 * 1024];
+    let key = "jwks/test";
+    // 64 bytes for the names of attributes and the time
+    let fits = value.len() - 64 - key.len();
+    state.write(key, &value[..fits], LONG, NOW, LONG).await.unwrap();
+    assert_eq!((connector.asked.lock().unwrap().len(), state.too_large.is_completed()), (1, false));
+    for _ in 0..2 {
+        assert_eq!(state.write(key, &value[..=fits], LONG, NOW, LONG).await, Err(StoreError));
+    }
+    assert_eq!((connector.asked.lock().unwrap().len(), state.too_large.is_completed()), (1, true));
 }
 
 #[tokio::test]
@@ -197,24 +255,7 @@ async fn without_credentials_nothing_is_asked() {
         let all = environment("http://dynamodb.test");
         let some = |name: &str| if name == missing { None } else { all(name) };
         let state = State::of(Table::new("table".to_owned(), connector::client(connector.clone()), some));
-        assert_eq!(state.take("a", &quota(1, 1), 1, NOW).await, Err(StoreError));
+        assert_eq!(state.take("a", &quota(1, 1), 1, NOW, LONG).await, Err(StoreError));
     }
     assert!(connector.asked.lock().unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn a_connection_that_is_none_and_one_that_breaks_off_are_told_apart() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let ask = || {
-        let request = http::Request::get(&endpoint).body(b"{}".to_vec().into()).unwrap();
-        Connector(upstreams()).call(HttpRequest::try_from(request).unwrap())
-    };
-    let accepting = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        stream.read_exact(&mut [0]).unwrap();
-    });
-    assert!(!ask().await.unwrap_err().is_io());
-    accepting.join().unwrap();
-    assert!(ask().await.unwrap_err().is_io());
 }

@@ -6,11 +6,11 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::Kind::{self, Alb, FunctionUrl, Http, HttpPayload1, Rest};
-use super::{CHARACTERS, Sent};
+use super::{CHARACTERS, Sent, decodes_path};
+use crate::event::Front::{self, Alb, FunctionUrl, Http, HttpPayload1, Rest};
 
 impl Sent {
-    pub(super) fn event(&self, kind: Kind) -> Value {
+    pub(super) fn event(&self, front: Front) -> Value {
         let proto = if self.secure { "https" } else { "http" };
         let address = self.client.to_string();
         let chain: Vec<_> = self.forwarded.into_iter().chain([&*address]).collect();
@@ -21,7 +21,7 @@ impl Sent {
         if !self.body.is_empty() {
             fields.push(("Content-Length".to_owned(), vec![self.body.len().to_string()]));
         }
-        if !self.cookies.is_empty() && kind != Http {
+        if !self.cookies.is_empty() && front != Http {
             fields.push(("Cookie".to_owned(), vec![self.cookies.join("; ")]));
         }
         let (body, is_base64) = match std::str::from_utf8(&self.body) {
@@ -30,10 +30,10 @@ impl Sent {
             Err(_) => (json!(BASE64_STANDARD.encode(&self.body)), true),
         };
         let path = format!("/{}", self.segments.join("/"));
-        let path = if kind.decodes_path() { format!("/prod{}", decoded(&path)) } else { path };
+        let path = if decodes_path(front) { format!("/prod{}", decoded(&path)) } else { path };
         let mut event = json!({ "body": body, "isBase64Encoded": is_base64 });
         let mut set = |members: Value| event.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
-        match kind {
+        match front {
             Rest | HttpPayload1 => {
                 let query =
                     pairs(&self.query, |values| json!(values.iter().map(|value| decoded(value)).collect::<Vec<_>>()));
@@ -47,19 +47,19 @@ impl Sent {
                         "stage": "prod", "domainName": "api.example.com", "identity": { "sourceIp": address },
                     },
                 }));
-                if kind == HttpPayload1 {
+                if front == HttpPayload1 {
                     set(json!({ "version": "1.0" }));
                 }
             }
             Http | FunctionUrl => {
                 let lower: Vec<_> = fields.iter().map(|(name, values)| (name.to_lowercase(), values.clone())).collect();
-                let domain = if kind == Http { "api.example.com" } else { "abc.lambda-url.eu-central-1.on.aws" };
+                let domain = if front == Http { "api.example.com" } else { "abc.lambda-url.eu-central-1.on.aws" };
                 set(json!({
                     "version": "2.0", "rawPath": path,
                     "rawQueryString": self.target().split_once('?').map_or("", |(_, query)| query),
                     "headers": pairs(&lower, |values| json!(values.join(","))),
                     "requestContext": {
-                        "stage": if kind == Http { "prod" } else { "$default" }, "domainName": domain,
+                        "stage": if front == Http { "prod" } else { "$default" }, "domainName": domain,
                         "http": { "method": self.method, "path": path, "sourceIp": address },
                     },
                 }));
