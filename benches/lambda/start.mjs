@@ -57,6 +57,7 @@ async function start(path, binary = bootstrap) {
     PORTICO_ACCESS_LOG: "off",
     // one file, as Amazon Linux has it; Debian's folder of links takes three times as long
     SSL_CERT_FILE: process.env.SSL_CERT_FILE ?? "/etc/ssl/certs/ca-certificates.crt",
+    SSL_CERT_DIR: "",
   };
   const asks = new Promise((done) => (asked = done));
   const began = performance.now();
