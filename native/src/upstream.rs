@@ -82,7 +82,7 @@ impl Upstreams {
         let plain = builder.build(tcp.clone());
         let secure = move || {
             let tls = tls();
-            let connector = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
+            let connector = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_only();
             Secure {
                 any: builder.build(connector().enable_all_versions().wrap_connector(tcp.clone())),
                 http1: builder.build(connector().enable_http1().wrap_connector(tcp)),

@@ -27,11 +27,15 @@ use serde::Serialize;
 
 use self::fields::{Cookies, Joined, Lines};
 use crate::event::Front;
+use crate::post::DELIMITER;
 
 /// How long an answer may be, in bytes of its JSON: 6 MiB and 100 bytes, as Lambda's own error says.
 pub(crate) const LIMIT: usize = 6_291_556;
 /// The same behind a load balancer, which takes less: 1 MiB.
 pub(crate) const ALB_LIMIT: usize = 1_048_576;
+
+/// How long the head of a stream may be behind a REST API, which looks for its end within 16 KiB.
+const PRELUDE_LIMIT: usize = 16 * 1024 - DELIMITER.len();
 
 /// An answer as Lambda takes it.
 #[derive(Debug)]
@@ -56,8 +60,7 @@ pub(crate) fn whole(front: Front, head: Parts, body: &[u8]) -> Answer {
 /// The answer that is a problem in place of a response. It keeps what is said about the request (its id, CORS, limits) and drops what was
 /// said about the body.
 pub(crate) fn instead(front: Front, mut head: Parts, refusal: &Refusal) -> Answer {
-    let id = head.headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-    let (problem, body) = problem(refusal, id).into_parts();
+    let (problem, body) = problem(refusal, id(&head)).into_parts();
     fields::remove_body_fields(&mut head.headers);
     head.headers.extend(problem.headers);
     head.status = problem.status;
@@ -70,6 +73,23 @@ pub(crate) fn prelude(front: Front, head: &Parts) -> Vec<u8> {
     let mut json = Vec::with_capacity(2048);
     write(&mut json, &Wire::of(front, head));
     json
+}
+
+/// The problem in place of a streamed response whose prelude is longer than the front takes.
+pub(crate) fn too_long(front: Front, head: &Parts, prelude: &[u8]) -> Option<Response<Bytes>> {
+    if front != Front::Rest || prelude.len() <= PRELUDE_LIMIT {
+        return None;
+    }
+    let detail =
+        format!("The response's fields take {} bytes, and at most {PRELUDE_LIMIT} can be handed on.", prelude.len());
+    let refusal = Refusal::new(Policy::Forward, Reason::ResponseTooLarge).detail(detail);
+    let mut response = problem(&refusal, id(head));
+    response.headers_mut().extend(head.headers.get(X_REQUEST_ID).cloned().map(|id| (X_REQUEST_ID, id)));
+    Some(response)
+}
+
+fn id(head: &Parts) -> &str {
+    head.headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default()
 }
 
 /// The response to a request that core takes no part in, or of which nothing came. Its id is made of `random`.

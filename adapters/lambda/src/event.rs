@@ -53,13 +53,6 @@ pub(crate) enum Front {
     Alb { multi: bool },
 }
 
-impl Front {
-    /// Whether it passes on responses as they come, when it is set up to.
-    pub(crate) const fn takes_streams(self) -> bool {
-        matches!(self, Self::Rest | Self::FunctionUrl)
-    }
-}
-
 /// Why there is no request for core.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refused {

@@ -58,11 +58,11 @@ impl Instance {
         let response = ResponseMode::of(std::env::var("PORTICO_RESPONSE").ok().as_deref())?;
         let path = bundle(std::env::var_os("PORTICO_BUNDLE"), std::env::var_os("LAMBDA_TASK_ROOT"));
         let wrong = |error: String| format!("{}: {error}\nhelp: {HELP}", path.display());
-        let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
-        let gateway = Bundle::open(&text).map_err(|error| wrong(error.to_string()))?;
+        let bundle = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+        let gateway = Bundle::open(&bundle).map_err(|error| wrong(error.to_string()))?;
         let upstreams = upstreams()?;
-        if text.contains("https://") {
-            // Lambda gives more processor now than to any request
+        // most likely an upstream's or an issuer's: Lambda gives more processor now than to any request
+        if bundle.contains("https://") {
             upstreams.prepare();
         }
         let text = |name| std::env::var(name).ok();
@@ -90,9 +90,9 @@ impl Instance {
         Self { state: Some(state), ..self }
     }
 
-    /// Whether a response to this front is posted as it comes.
+    /// Whether a response to this front is posted as it comes: others than these take none like that.
     pub(crate) fn streams(&self, front: Front) -> bool {
-        self.response == ResponseMode::Stream && front.takes_streams()
+        self.response == ResponseMode::Stream && matches!(front, Front::Rest | Front::FunctionUrl)
     }
 
     /// Where limits, keys and key sets are. Without a table that is an error, and said once.
@@ -101,7 +101,7 @@ impl Instance {
         self.state.as_ref().ok_or_else(|| {
             COMPLAINT.call_once(|| {
                 eprintln!(
-                    "limits and stored keys need a table\nhelp: put the name of a DynamoDB table into PORTICO_TABLE"
+                    "limits and stored keys need a table, and so do copies of key sets\nhelp: put the name of a DynamoDB table into PORTICO_TABLE"
                 );
             });
             StoreError

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::StatusCode;
 use http::response::Parts;
 use lambda_runtime::{Error, LambdaInvocation};
 use portico_core::decision::{Decision, Outcome, Policy, Reason};
@@ -43,14 +44,32 @@ pub(crate) async fn serve(instance: Arc<Instance>, api: Arc<Api>, invocation: La
         return refuse(instance, &api, &id, front, &refusal).await;
     };
     let (head, body) = response.into_parts();
-    if instance.streams(front) {
-        api.stream(&id, answer::prelude(front, &head), body).await?;
+    let posted = if instance.streams(front) {
+        stream(&api, &id, front, head, body, &mut after).await
     } else {
         let answer = whole(&platform, front, head, body, &mut after).await;
-        api.respond(&id, answer.json).await?;
-    }
+        api.respond(&id, answer.json).await
+    };
     finish(&platform, after).await;
-    Ok(())
+    posted
+}
+
+/// Posts a response as it comes, or a problem where its head is too long.
+async fn stream(
+    api: &Api,
+    id: &Id,
+    front: Front,
+    head: Parts,
+    body: Body<NativeBody>,
+    after: &mut After,
+) -> Result<(), Error> {
+    let prelude = answer::prelude(front, &head);
+    let Some(problem) = answer::too_long(front, &head, &prelude) else {
+        return api.stream(id, prelude, body).await;
+    };
+    let (head, body) = problem.into_parts();
+    replaced(after, head.status, Reason::ResponseTooLarge);
+    api.stream(id, answer::prelude(front, &head), Body::from(body)).await
 }
 
 /// The answer that is all of a response, or a problem where it cannot be had or posted.
@@ -71,11 +90,16 @@ async fn whole(platform: &Lambda, front: Front, head: Parts, body: Body<NativeBo
         Err(reason) => (answer::instead(front, head, &Refusal::new(Policy::Forward, reason)), reason),
     };
     if answer.status != after.record.status {
-        let decision = Decision { policy: Policy::Forward, outcome: Outcome::Deny, reason, detail: "".into() };
-        after.record.status = answer.status;
-        after.record.decisions.push(decision);
+        replaced(after, answer.status, reason);
     }
     answer
+}
+
+/// Notes that a problem stands in for the response.
+fn replaced(after: &mut After, status: StatusCode, reason: Reason) {
+    after.record.status = status;
+    let decision = Decision { policy: Policy::Forward, outcome: Outcome::Deny, reason, detail: "".into() };
+    after.record.decisions.push(decision);
 }
 
 /// Posts the refusal of a request that core takes no part in, or of which nothing came but a panic.

@@ -13,7 +13,7 @@ use portico_native::{system, verify};
 
 use crate::instance::Instance;
 
-/// Upstreams that have not answered so long before Lambda ends the invocation are given up: there must be time to say so.
+/// Whoever has not answered so long before Lambda ends the invocation is given up: there must be time to say so.
 pub(crate) const MARGIN: Duration = Duration::from_millis(500);
 
 /// One invocation's view of the process.
@@ -58,7 +58,8 @@ impl Platform for Lambda {
     }
 
     async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
+        // it is the deadline of every body that is read
+        tokio::time::sleep(duration.min(self.left())).await;
     }
 
     fn now(&self) -> Timestamp {

@@ -26,7 +26,7 @@ const ERROR_TYPE: HeaderName = HeaderName::from_static("lambda-runtime-function-
 const ERROR_BODY: HeaderName = HeaderName::from_static("lambda-runtime-function-error-body");
 
 /// What ends the head of a stream.
-const DELIMITER: [u8; 8] = [0; 8];
+pub(crate) const DELIMITER: [u8; 8] = [0; 8];
 
 /// The Runtime API.
 #[derive(Debug)]

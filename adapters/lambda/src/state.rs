@@ -4,7 +4,7 @@
 //! operators can put keys there with any tool. A limit's `id` begins with `limit:`, which no value's key can, and its state is the
 //! number `tat` (`limit.rs`). `expires`, in seconds since the epoch, is when DynamoDB may delete an item, if the table's time to live says so.
 //!
-//! Nothing is made before the first question: routes without limits and stored keys do not pay for the SDK.
+//! Nothing is made before the first question: routes without limits, stored keys and key sets of an issuer do not pay for the SDK.
 
 mod attempts;
 mod connector;

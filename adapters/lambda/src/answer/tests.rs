@@ -159,6 +159,21 @@ fn a_prelude_says_the_same_as_a_whole_answer() {
 }
 
 #[test]
+fn a_rest_api_that_takes_no_longer_fields_in_a_stream_gets_a_problem() {
+    let problem = |front, length| {
+        let parts = head(200, &[("x-request-id", "id-1"), ("x-long", &"a".repeat(length))]);
+        too_long(front, &parts, &prelude(front, &parts))
+    };
+    let rest = prelude(Front::Rest, &head(200, &[("x-request-id", "id-1"), ("x-long", "")])).len();
+    assert!(problem(Front::Rest, 16 * 1024 - 8 - rest).is_none());
+    let response = problem(Front::Rest, 16 * 1024 - 8 - rest + 1).unwrap();
+    let told: Value = serde_json::from_slice(response.body()).unwrap();
+    assert_eq!((response.status().as_u16(), &told["code"]), (502, &json!("response_too_large")));
+    assert_eq!(response.headers()["x-request-id"], "id-1");
+    assert!(problem(Front::FunctionUrl, 32 * 1024).is_none());
+}
+
+#[test]
 fn what_is_no_request_is_answered_with_a_problem() {
     let response = refused(&Refusal::new(Policy::Path, Reason::RequestMalformed).detail("The method is malformed."), 7);
     let problem: Value = serde_json::from_slice(response.body()).unwrap();

@@ -96,11 +96,15 @@ async fn invoke(upstream: &str, mode: ResponseMode, left: Duration) -> Posted {
 }
 
 fn instance(upstream: &str, mode: ResponseMode) -> Instance {
+    with_policies(upstream, mode, &json!({}))
+}
+
+fn with_policies(upstream: &str, mode: ResponseMode, policies: &Value) -> Instance {
     let document = json!({
         "portico": 1,
         "name": "test",
         "upstreams": { "origin": { "targets": [{ "url": upstream }] } },
-        "routes": [{ "name": "all", "match": { "path": "/{*rest}" }, "upstream": "origin" }],
+        "routes": [{ "name": "all", "match": { "path": "/{*rest}" }, "upstream": "origin", "policies": policies }],
     });
     Instance::of(portico_core::config::compile(&document).unwrap().0, mode)
 }
@@ -199,6 +203,18 @@ async fn what_takes_too_long_is_given_up_in_time() {
     // the head is there or not: it is the same
     let posted = invoke(&origin(BROKEN, Then::Silence), ResponseMode::Whole, Duration::from_millis(50)).await;
     assert_eq!(posted.problem(), (json!(504), json!("upstream_timeout")));
+}
+
+#[tokio::test]
+async fn a_body_that_is_rewritten_is_given_up_in_time() {
+    const STALLS: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{";
+    let policies = json!({ "response": { "json": { "remove": ["secret"] } } });
+    for mode in [ResponseMode::Whole, ResponseMode::Stream] {
+        let instance = with_policies(&origin(STALLS, Then::Silence), mode, &policies);
+        let posted = serve_event(instance, &get(FUNCTION_URL), Duration::from_millis(50)).await;
+        let text = String::from_utf8_lossy(&posted.body);
+        assert!(text.contains("504") && text.contains("upstream_timeout"), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -46,6 +46,9 @@ enum Answer {
     },
 }
 
+/// Characters of what it says when it refuses.
+const SAID: usize = 1_000;
+
 #[derive(Deserialize)]
 struct Parameter {
     #[serde(rename = "Value")]
@@ -64,7 +67,7 @@ impl Extension {
     pub(super) async fn read(&self, place: &Place, left: Duration) -> Result<String, Trouble> {
         let (status, body) = timeout(TIMEOUT.min(left), self.ask(place)).await.unwrap_or(Err(Trouble::Late))?;
         if status != StatusCode::OK {
-            let said = String::from_utf8_lossy(&body).trim().to_owned();
+            let said = String::from_utf8_lossy(&body).trim().chars().take(SAID).collect();
             return Err(Trouble::Refused { status: status.as_u16(), said });
         }
         match serde_json::from_slice(&body) {

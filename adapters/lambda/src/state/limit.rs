@@ -15,9 +15,9 @@
 //! item in between. Increments need not know the number they add to: under contention nobody is late, and nobody starts again.
 //!
 //! An update whose answer was lost may have been done, or its line may not have been the one that fits. So the next attempt is the other
-//! update, and that so that it does not hold if the lost one did: begin after continue, for then the bucket is not full; continue after
-//! begin, unless the state is the one that this would have made. A request counts once then, though all its answers be lost. It counts twice
-//! when the lost update was done and the table does not show it, as another drew since; and not at all when one of the two never arrived,
+//! update, and neither holds after the one of the same request did: begin, for the bucket is not full any more; continue, for each leaves
+//! the name of its request in `step`. By that name the answer says that it was done after all. A request counts once then, though all its
+//! answers be lost. It counts twice when the lost update was done and another drew since; and not at all when one of the two never arrived,
 //! or another changed the item between them. While no answer arrives there is no verdict, and `on_error` decides: a limit allows nothing
 //! that it did not count.
 
@@ -27,12 +27,16 @@ use std::sync::{Mutex, PoisonError};
 use aws_sdk_dynamodb::types::AttributeValue;
 use portico_core::limit::{Quota, Verdict, decide};
 use portico_core::{StoreError, Timestamp};
+use portico_native::system;
 
 use super::attempts::Attempts;
 use super::table::{ID, Item, Table, Updated, expires};
 
 /// The attribute that is a limit's state, in microseconds since the epoch.
 const TAT: &str = "tat";
+
+/// The attribute that names the request that drew last.
+const STEP: &str = "step";
 
 /// Before the keys of limits, so that no value's key can be one.
 const PREFIX: &str = "limit:";
@@ -51,8 +55,6 @@ enum Update {
     Begin,
     /// Draw from what is left.
     Continue,
-    /// The same after a `Begin` whose answer was lost: unless the state is what that one made it.
-    ContinueUnlessBegun,
     /// Cut the state down to one bucket's worth.
     CutDown,
 }
@@ -61,8 +63,8 @@ impl Update {
     /// What to try when its answer was lost: what cannot hold if it did.
     const fn otherwise(self) -> Self {
         match self {
-            Self::Begin => Self::ContinueUnlessBegun,
-            Self::Continue | Self::ContinueUnlessBegun | Self::CutDown => Self::Begin,
+            Self::Begin => Self::Continue,
+            Self::Continue | Self::CutDown => Self::Begin,
         }
     }
 }
@@ -101,20 +103,23 @@ pub(super) async fn take(
         return Ok(decide(None, quota, now, cost).0);
     }
     let id = [PREFIX, key].concat();
-    let step = Step { table, id: &id, quota, cost, now };
+    let name = format!("{:032x}", system::random());
+    let step = Step { table, id: &id, name: &name, quota, cost, now };
     let mut attempts = table.attempts();
     let mut update = seen.likely(&id, now);
     for _ in 0..UPDATES {
-        let Some((updated, stored)) = step.perform(update, &mut attempts).await? else {
+        let Some((updated, Found { tat: stored, last })) = step.perform(update, &mut attempts).await? else {
             update = update.otherwise();
             continue;
         };
-        let (verdict, tat) = decide(stored, quota, now, cost);
+        let ours = updated == Updated::Not && last.as_deref() == Some(&*name);
+        // what is ours already costs nothing more
+        let (verdict, tat) = decide(stored, quota, now, if ours { 0 } else { cost });
         if updated == Updated::Not && stored.is_some_and(|stored| stored > tat) {
             // if it fails, whoever comes next decides the same, and tries again
             step.perform(Update::CutDown, &mut attempts).await.ok();
         }
-        if updated == Updated::Done || !verdict.allowed {
+        if ours || updated == Updated::Done || !verdict.allowed {
             seen.note(id, tat);
             return Ok(verdict);
         }
@@ -128,58 +133,70 @@ pub(super) async fn take(
 struct Step<'a> {
     table: &'a Table,
     id: &'a str,
+    /// No other step's.
+    name: &'a str,
     quota: &'a Quota,
     cost: u32,
     now: Timestamp,
 }
 
+/// What an item held.
+#[derive(Default)]
+struct Found {
+    /// The limit's state.
+    tat: Option<Timestamp>,
+    /// The name of the step that drew last.
+    last: Option<String>,
+}
+
 impl Step<'_> {
     /// Performs an update if it holds. Either way the state is that before it. `None` when the answer was lost.
-    async fn perform(
-        &self,
-        update: Update,
-        attempts: &mut Attempts,
-    ) -> Result<Option<(Updated, Option<Timestamp>)>, StoreError> {
+    async fn perform(&self, update: Update, attempts: &mut Attempts) -> Result<Option<(Updated, Found)>, StoreError> {
         let full_at = self.now + self.quota.window();
         let (now, full) = (self.now.as_micros(), full_at.as_micros());
         let drawn = self.quota.interval_micros().saturating_mul(u64::from(self.cost));
         let (set, condition) = match update {
-            Update::Begin => ("SET tat = :next, expires = :expires", "attribute_not_exists(tat) OR tat < :now"),
-            Update::Continue => ("SET tat = tat + :drawn, expires = :expires", "tat BETWEEN :now AND :last"),
-            Update::ContinueUnlessBegun => {
-                ("SET tat = tat + :drawn, expires = :expires", "tat BETWEEN :now AND :last AND tat <> :next")
+            Update::Begin => {
+                ("SET tat = :next, step = :step, expires = :expires", "attribute_not_exists(tat) OR tat < :now")
             }
+            Update::Continue => (
+                "SET tat = tat + :drawn, step = :step, expires = :expires",
+                "tat BETWEEN :now AND :last AND (attribute_not_exists(step) OR step <> :step)",
+            ),
             Update::CutDown => ("SET tat = :full, expires = :expires", "tat > :full"),
         };
+        let micros = |micros: u64| AttributeValue::N(micros.to_string());
         let values = [
-            (":now", now),
-            (":next", now.saturating_add(drawn)),
-            (":drawn", drawn),
-            (":last", full.saturating_sub(drawn)),
-            (":full", full),
+            (":now", micros(now)),
+            (":next", micros(now.saturating_add(drawn))),
+            (":drawn", micros(drawn)),
+            (":last", micros(full.saturating_sub(drawn))),
+            (":full", micros(full)),
+            (":step", AttributeValue::S(self.name.to_owned())),
+            // no state is later than a whole bucket
+            (":expires", expires(full_at)),
         ];
         let mut request = (self.table.client()?.update_item())
             .table_name(self.table.name())
             .key(ID, AttributeValue::S(self.id.to_owned()))
             .update_expression(set)
-            .condition_expression(condition)
-            // no state is later than a whole bucket
-            .expression_attribute_values(":expires", expires(full_at));
+            .condition_expression(condition);
         // values that no expression names are an error
-        for (name, micros) in values.into_iter().filter(|(name, _)| set.contains(name) || condition.contains(name)) {
-            request = request.expression_attribute_values(name, AttributeValue::N(micros.to_string()));
+        for (name, value) in values.into_iter().filter(|(name, _)| set.contains(name) || condition.contains(name)) {
+            request = request.expression_attribute_values(name, value);
         }
         let Some((updated, item)) = self.table.update(request, attempts).await? else { return Ok(None) };
-        Ok(Some((updated, item.map_or(Ok(None), |item| state(self.id, &item))?)))
+        Ok(Some((updated, item.map_or_else(|| Ok(Found::default()), |item| found(self.id, &item))?)))
     }
 }
 
-/// The state that an item holds.
-fn state(id: &str, item: &Item) -> Result<Option<Timestamp>, StoreError> {
-    let Some(tat) = item.get(TAT) else { return Ok(None) };
+/// What an item holds.
+fn found(id: &str, item: &Item) -> Result<Found, StoreError> {
+    let Some(tat) = item.get(TAT) else { return Ok(Found::default()) };
     let micros = tat.as_n().ok().and_then(|number| number.parse().ok());
-    micros.map(|micros| Some(Timestamp::from_micros(micros))).ok_or_else(|| {
+    let tat = micros.map(Timestamp::from_micros).ok_or_else(|| {
         eprintln!("dynamodb: `{TAT}` of {id} is no time in microseconds\nhelp: delete the item");
         StoreError
-    })
+    })?;
+    Ok(Found { tat: Some(tat), last: item.get(STEP).and_then(|step| step.as_s().ok()).cloned() })
 }

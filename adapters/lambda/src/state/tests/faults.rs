@@ -1,6 +1,6 @@
 //! A DynamoDB that turns away, breaks off before it did what it was told, and breaks off afterwards.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_sdk_dynamodb::config::http::HttpRequest;
@@ -97,19 +97,22 @@ async fn with_faults_never_more_than_the_limit_passes_and_nothing_counts_more_th
     }
 }
 
-/// A connector that loses each answer while it is told to.
+/// A connector that loses so many answers.
 #[derive(Debug, Clone)]
 struct Losing {
     inner: Arc<Connector>,
-    loses: Arc<AtomicBool>,
+    loses: Arc<AtomicUsize>,
 }
+
+const ALL: usize = usize::MAX;
 
 impl HttpConnector for Losing {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let Self { inner, loses } = self.clone();
         HttpConnectorFuture::new(async move {
             let answer = inner.call(request).await?;
-            if loses.load(Ordering::Relaxed) { Script::BreaksOff.perform().await } else { Ok(answer) }
+            let left = loses.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+            if left.is_ok() { Script::BreaksOff.perform().await } else { Ok(answer) }
         })
     }
 }
@@ -132,7 +135,7 @@ async fn a_request_whose_answers_are_all_lost_counts_once() {
         ("empty, as was known", 4, UNIT / 2, true, None),
     ];
     for (row, before, later, knows, after) in rows {
-        let loses = Arc::new(AtomicBool::new(false));
+        let loses = Arc::new(AtomicUsize::new(0));
         let connector = Losing { inner: Arc::new(Connector(upstreams())), loses: Arc::clone(&loses) };
         let [own, other] = [(); 2].map(|()| patient(state(&table, connector.clone(), &endpoint)));
         if before > 0 {
@@ -140,7 +143,7 @@ async fn a_request_whose_answers_are_all_lost_counts_once() {
             assert!(process.take(row, &quota, before, NOW, LONG).await.unwrap().allowed);
         }
         let now = NOW + later;
-        loses.store(true, Ordering::Relaxed);
+        loses.store(ALL, Ordering::Relaxed);
         assert_eq!(own.take(row, &quota, 1, now, LONG).await, Err(StoreError), "{row}");
         let key = json!({ "TableName": table, "Key": { "id": { "S": format!("limit:{row}") } } });
         let tat = &dynamodb.call("GetItem", &key).unwrap()["Item"]["tat"]["N"];
@@ -158,15 +161,37 @@ async fn a_request_whose_answers_are_all_lost_counts_once() {
 async fn a_known_key_that_was_deleted_counts_once_though_all_answers_are_lost() {
     let dynamodb = dynamodb();
     let table = dynamodb.create().unwrap();
-    let loses = Arc::new(AtomicBool::new(false));
+    let loses = Arc::new(AtomicUsize::new(0));
     let connector = Losing { inner: Arc::new(Connector(upstreams())), loses: Arc::clone(&loses) };
     let process = patient(state(&table, connector, &format!("http://{}", dynamodb.address())));
     let quota = quota(4, 40);
     process.take("a", &quota, 2, NOW, LONG).await.unwrap();
     let key = json!({ "TableName": table, "Key": { "id": { "S": "limit:a" } } });
     dynamodb.call("DeleteItem", &key).unwrap();
-    loses.store(true, Ordering::Relaxed);
+    loses.store(ALL, Ordering::Relaxed);
     assert_eq!(process.take("a", &quota, 1, NOW, LONG).await, Err(StoreError));
     let tat = &dynamodb.call("GetItem", &key).unwrap()["Item"]["tat"]["N"];
     assert_eq!(*tat, (NOW.as_micros() + 10_000_000).to_string());
+}
+
+#[tokio::test]
+async fn an_update_that_was_done_although_its_answer_was_lost_is_known_by_its_name() {
+    let dynamodb = dynamodb();
+    let table = dynamodb.create().unwrap();
+    let loses = Arc::new(AtomicUsize::new(0));
+    let connector = Losing { inner: Arc::new(Connector(upstreams())), loses: Arc::clone(&loses) };
+    let process = patient(state(&table, connector, &format!("http://{}", dynamodb.address())));
+    let quota = quota(2, 20);
+    let key = json!({ "TableName": table, "Key": { "id": { "S": "limit:a" } } });
+    // it begins, and it continues with the last unit
+    for drawn in [1, 2] {
+        loses.store(1, Ordering::Relaxed);
+        let verdict = process.take("a", &quota, 1, NOW, LONG).await.unwrap();
+        assert_eq!((verdict.allowed, verdict.remaining), (true, 2 - drawn));
+        assert_eq!(verdict.reset, Duration::from_secs(10) * drawn);
+        let tat = &dynamodb.call("GetItem", &key).unwrap()["Item"]["tat"]["N"];
+        assert_eq!(*tat, (NOW.as_micros() + 10_000_000 * u64::from(drawn)).to_string());
+    }
+    loses.store(1, Ordering::Relaxed);
+    assert!(!process.take("a", &quota, 1, NOW, LONG).await.unwrap().allowed);
 }
