@@ -1,108 +1,96 @@
 //! The in-memory store: exact within one process, gone with it.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, DefaultHasher, Hasher};
-use std::sync::{Mutex, PoisonError};
+mod id;
+mod table;
+
+use std::hash::{BuildHasher, DefaultHasher};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Quota, Verdict, decide};
 use crate::platform::Timestamp;
+use id::Id;
+pub(super) use id::Seeded;
+use table::Table;
 
-/// Shards, so that threads rarely wait for each other. A power of two.
+/// Shards, so that threads rarely wait for each other, and none for long.
 const SHARDS: usize = 64;
 
 /// Limits held in memory, bounded, safe to share between threads. Guarantee: `exact` within the process.
 ///
-/// When a shard is full, keys whose bucket is full again are dropped first (forgetting them changes nothing); if that is not enough,
-/// those nearest to a full bucket go, so that a flood of new keys cannot buy an exhausted key a new quota cheaply.
+/// Idle keys are forgotten: the room of a key whose bucket is full again is another's when it is needed (forgetting such a key changes
+/// nothing). It is given back when it is not: in each second in which anything is decided one of 64 shards gives back what it does
+/// not need, each in its turn, so that an idle key takes no memory after 64 such seconds.
+///
+/// When a shard is full of keys that are not idle, those nearest to a full bucket go, so that a flood of new keys cannot buy an
+/// exhausted key a new quota cheaply.
 #[derive(Debug)]
 pub struct MemoryStore {
-    shards: Vec<Mutex<HashMap<Box<str>, Timestamp, Seeded>>>,
-    hasher: Seeded,
-    keys_per_shard: usize,
+    shards: Vec<Mutex<Table>>,
+    /// Has read the seed.
+    hasher: DefaultHasher,
+    /// The second in which a shard last gave back what it did not need.
+    swept: AtomicU64,
+    /// How often that was.
+    sweeps: AtomicUsize,
 }
 
 impl MemoryStore {
-    /// An empty store for at most about `max_keys` keys (an entry takes around 100 bytes). `seed` must be unpredictable to
-    /// clients: keys hold what clients sent, and a known hash invites collisions.
+    /// An empty store for at most about `max_keys` keys (an entry takes 32 to 48 bytes, however long its key). `seed` must be
+    /// unpredictable to clients: keys hold what clients sent, and a known hash invites collisions.
     pub fn new(max_keys: usize, seed: u128) -> Self {
-        let hasher = Seeded(seed);
-        let shards = (0..SHARDS).map(|_| Mutex::new(HashMap::with_hasher(hasher))).collect();
-        Self { shards, hasher, keys_per_shard: max_keys.div_ceil(SHARDS).max(1) }
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::new(Table::new(max_keys.div_ceil(SHARDS)))).collect(),
+            hasher: Seeded(seed).build_hasher(),
+            swept: AtomicU64::new(0),
+            sweeps: AtomicUsize::new(0),
+        }
     }
 
     /// One atomic load-decide-save.
     pub fn take(&self, key: &str, quota: &Quota, now: Timestamp, cost: u32) -> Verdict {
-        // the high bits: the map itself uses the low ones
-        let shard = (self.hasher.hash_one(key) >> 32) as usize % SHARDS;
-        let Some(shard) = self.shards.get(shard) else {
-            return decide(None, quota, now, cost).0;
-        };
-        // a poisoned lock only means that another thread panicked; a TAT is one number and always whole
-        let mut keys = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tat) = keys.get_mut(key) {
-            let (verdict, next) = decide(Some(*tat), quota, now, cost);
-            *tat = next;
-            return verdict;
+        self.sweep(now);
+        let id = Id::of(key, &self.hasher);
+        match self.shards.get(id.shard(SHARDS)) {
+            Some(shard) => lock(shard).take(id, quota, now, cost),
+            None => decide(None, quota, now, cost).0,
         }
-        if keys.len() >= self.keys_per_shard {
-            make_room(&mut keys, now);
-        }
-        let (verdict, next) = decide(None, quota, now, cost);
-        keys.insert(key.into(), next);
-        verdict
     }
 
-    /// Keys held at this moment.
+    /// Keys held at this moment, among them idle ones that are not forgotten yet.
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
+        self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 
     /// Whether no key is held.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    fn sweep(&self, now: Timestamp) {
+        let second = now.as_secs();
+        if self.swept.load(Ordering::Relaxed) == second || self.swept.swap(second, Ordering::Relaxed) == second {
+            return;
+        }
+        let turn = self.sweeps.fetch_add(1, Ordering::Relaxed) % SHARDS;
+        if let Some(shard) = self.shards.get(turn) {
+            lock(shard).forget(now);
+        }
+    }
 }
 
-/// Frees an eighth of a shard at a time, so that a flood of new keys pays for one sweep in many insertions.
-fn make_room(keys: &mut HashMap<Box<str>, Timestamp, Seeded>, now: Timestamp) {
-    let room = (keys.len() / 8).max(1);
-    let before = keys.len();
-    keys.retain(|_, tat| *tat > now);
-    let Some(missing) = room.checked_sub(before - keys.len()).filter(|missing| *missing > 0) else { return };
-    let mut tats: Vec<Timestamp> = keys.values().copied().collect();
-    let last = missing.min(tats.len()).saturating_sub(1);
-    if last >= tats.len() {
-        return;
-    }
-    let (_, nearest, _) = tats.select_nth_unstable(last);
-    let nearest = *nearest;
-    let mut missing = missing;
-    keys.retain(|_, tat| {
-        let drop = missing > 0 && *tat <= nearest;
-        missing -= usize::from(drop);
-        !drop
-    });
-}
-
-/// SipHash over the seed and the key. The seed comes from the platform; std's own `RandomState` would call the host.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Seeded(pub(super) u128);
-
-impl BuildHasher for Seeded {
-    type Hasher = DefaultHasher;
-
-    fn build_hasher(&self) -> DefaultHasher {
-        let mut hasher = DefaultHasher::new();
-        hasher.write_u128(self.0);
-        hasher
-    }
+/// A poisoned lock only means that another thread panicked, and no step of a table can halfway.
+fn lock(shard: &Mutex<Table>) -> MutexGuard<'_, Table> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
     use std::time::Duration;
 
     use super::*;
+    use crate::sim::Random;
 
     const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 
@@ -123,12 +111,23 @@ mod tests {
     fn it_stays_bounded_and_keeps_the_most_exhausted_keys() {
         let store = MemoryStore::new(SHARDS * 32, 7);
         let quota = Quota::new(10, Duration::from_secs(60), 10).unwrap();
-        assert!(store.take("greedy", &quota, START, 10).allowed);
+        let greedy: Vec<_> = (0..100).map(|index| format!("greedy-{index}")).collect();
+        assert!(greedy.iter().all(|key| store.take(key, &quota, START, 10).allowed));
         for index in 0..10_000 {
             store.take(&format!("new-{index}"), &quota, START, 1);
         }
         assert!(store.len() <= SHARDS * 32);
-        assert!(!store.take("greedy", &quota, START, 1).allowed, "a flood of keys gave it a new quota");
+        let passed = greedy.iter().filter(|key| store.take(key, &quota, START, 1).allowed).count();
+        assert_eq!(passed, 0, "a flood of keys gave them new quotas");
+    }
+
+    #[test]
+    fn no_key_goes_before_a_shard_is_full() {
+        let store = MemoryStore::new(SHARDS * 2_350, 7);
+        let quota = Quota::new(1, Duration::from_secs(60), 1).unwrap();
+        let keys: Vec<_> = (0..SHARDS * 2_150).map(|index| index.to_string()).collect();
+        assert!(keys.iter().all(|key| store.take(key, &quota, START, 1).allowed));
+        assert!(!keys.iter().any(|key| store.take(key, &quota, START, 1).allowed));
     }
 
     #[test]
@@ -139,5 +138,62 @@ mod tests {
             store.take(&index.to_string(), &quota, START + Duration::from_secs(index * 2), 1);
         }
         assert!(store.len() <= SHARDS);
+    }
+
+    #[test]
+    fn idle_keys_are_forgotten_and_their_memory_is_given_back() {
+        let store = MemoryStore::new(100_000, 5);
+        let short = Quota::new(1, Duration::from_secs(1), 1).unwrap();
+        let long = Quota::new(1, Duration::from_secs(3_600), 1).unwrap();
+        assert!(store.take("in use", &long, START, 1).allowed);
+        for index in 0..50_000 {
+            store.take(&index.to_string(), &short, START, 1);
+        }
+        let (held, memory) = (store.len(), store.slots());
+        assert_eq!(held, 50_001, "none is idle yet");
+        for second in 1..=SHARDS as u64 {
+            assert!(!store.take("in use", &long, START + Duration::from_secs(second), 1).allowed, "it is not idle");
+        }
+        assert_eq!(store.len(), 1);
+        assert!(store.slots() <= SHARDS * 8 && memory >= held, "{} of {memory} slots are left", store.slots());
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_does_not_keep_idle_keys() {
+        let store = MemoryStore::new(1_000, 5);
+        let quota = Quota::new(1, Duration::from_secs(1), 1).unwrap();
+        store.take("now", &quota, START + Duration::from_secs(86_400), 0);
+        store.take("idle", &quota, START, 1);
+        for second in 1..=SHARDS as u64 {
+            store.take("another", &quota, START + Duration::from_secs(second), 0);
+        }
+        assert!(store.is_empty());
+    }
+
+    /// However keys come, go and come back, each is decided as if it had a number of its own.
+    #[test]
+    fn it_decides_as_one_number_for_each_key_would() {
+        for seed in 0..20 {
+            let random = Random::new(seed);
+            let store = MemoryStore::new(1 << 20, u128::from(random.next()));
+            let mut model: HashMap<u64, Timestamp> = HashMap::new();
+            let quotas = [(1, 1, 1), (5, 10, 5), (100, 60, 3)]
+                .map(|(limit, per, burst)| Quota::new(limit, Duration::from_secs(per), burst).unwrap());
+            let (keys, mut now) = (1 + random.below(3_000), START);
+            for _ in 0..20_000 {
+                now = now + Duration::from_micros(random.below(5_000));
+                let (key, cost) = (random.below(keys), random.below(3) as u32);
+                let quota = &quotas[key as usize % quotas.len()];
+                let (expected, next) = decide(model.get(&key).copied(), quota, now, cost);
+                model.insert(key, next);
+                assert_eq!(store.take(&key.to_string(), quota, now, cost), expected, "{key} of seed {seed}");
+            }
+        }
+    }
+
+    impl MemoryStore {
+        fn slots(&self) -> usize {
+            self.shards.iter().map(|shard| lock(shard).slots()).sum()
+        }
     }
 }
