@@ -39,6 +39,8 @@ pub struct Gateway {
     pub(crate) trusted_proxies: Vec<Net>,
     /// Who may see traces; `None` is nobody.
     pub(crate) debug: Option<debug::Rules>,
+    /// The secret that is the address of the Redis in which nodes count together; `None` when each counts for itself.
+    pub(crate) redis: Option<Box<str>>,
     pub(crate) routes: Routes,
     pub(crate) router: Router,
     /// CORS of the defaults, for requests that no route serves.
@@ -309,6 +311,12 @@ impl Gateway {
     /// Who may see traces; `None` is nobody.
     pub fn debug(&self) -> Option<&debug::Rules> {
         self.debug.as_ref()
+    }
+
+    /// The name of the secret that is the address of a Redis, in which every node of the native server counts and keeps values;
+    /// `None` when each is on its own.
+    pub fn redis(&self) -> Option<&str> {
+        self.redis.as_deref()
     }
 
     /// The names of the secrets that it may ask the platform for, each once and sorted.

@@ -215,8 +215,11 @@ fn missing_secrets(document: &Value, secrets: &Secrets, findings: &mut Findings)
     let mut told = BTreeSet::new();
     for (at, name) in named {
         if secrets.get(&name).is_none() && told.insert(name.clone()) {
-            let signs = at.segments().first() == Some(&Segment::Key("debug".to_owned()));
-            let effect = if signs { "nobody sees a trace" } else { "requests that need it are answered 500" };
+            let effect = match at.segments().first() {
+                Some(Segment::Key(key)) if key == "debug" => "nobody sees a trace",
+                Some(Segment::Key(key)) if key == "state" => "`portico serve` does not start without it",
+                _ => "requests that need it are answered 500",
+            };
             findings
                 .warning(Code::SecretUnset, &at, format!("the secret {name} is not set here: {effect}"))
                 .help(format!("set the environment variable {name}; `portico dev` also reads dev.env"));

@@ -36,6 +36,7 @@ pub mod pattern;
 pub mod platform;
 pub mod server;
 pub mod sign;
+pub mod state;
 pub mod tls;
 mod upgrade;
 pub mod values;

@@ -1,6 +1,7 @@
 //! The native platform: what core needs, from hyper, tokio, ring and the environment.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use portico_native::upstream::Upstreams;
 use portico_native::{system, verify};
 use rustls::RootCertStore;
 
+use crate::state::Redis;
 use crate::values::Values;
 use crate::{demo, tls};
 
@@ -22,22 +24,25 @@ pub struct Settings {
     pub roots: RootCertStore,
     /// Secrets for which there is no environment variable.
     pub secrets: BTreeMap<String, String>,
-    /// The most rate limit keys held at a time, at about 100 bytes each.
+    /// The most rate limit keys held at a time, at 32 to 48 bytes each.
     pub rate_limit_keys: usize,
-    /// The key-value store, `None` when there is none.
+    /// The key-value store, `None` when there is none but the one in `redis`.
     pub values: Option<Values>,
+    /// Where limits are counted and values are held together with other nodes; `None` when this one is on its own.
+    pub redis: Option<Arc<Redis>>,
     /// Whether targets like `demo://echo` and `binding://NAME` are answered, see [`demo`]. Only `portico dev` does.
     pub demo: bool,
 }
 
 impl Default for Settings {
-    /// Trusts nobody, knows no secrets, holds 100 000 keys and no values, answers nothing by itself.
+    /// Trusts nobody, knows no secrets, holds 100 000 keys and no values, is on its own and answers nothing by itself.
     fn default() -> Self {
         Self {
             roots: RootCertStore::empty(),
             secrets: BTreeMap::new(),
             rate_limit_keys: 100_000,
             values: None,
+            redis: None,
             demo: false,
         }
     }
@@ -51,6 +56,7 @@ pub struct NativePlatform {
     limits: MemoryStore,
     secrets: BTreeMap<String, String>,
     values: Option<Values>,
+    redis: Option<Arc<Redis>>,
     demo: bool,
 }
 
@@ -63,6 +69,7 @@ impl NativePlatform {
             limits: MemoryStore::new(settings.rate_limit_keys, system::random()),
             secrets: settings.secrets,
             values: settings.values,
+            redis: settings.redis,
             demo: settings.demo,
         })
     }
@@ -104,15 +111,27 @@ impl Platform for NativePlatform {
     }
 
     async fn rate_limit(&self, key: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
-        Ok(self.limits.take(key, quota, self.now(), cost))
+        match &self.redis {
+            // boxed, like the two below: every request's future would be as large as this one otherwise
+            Some(redis) => Box::pin(redis.take(key, quota, cost)).await,
+            None => Ok(self.limits.take(key, quota, self.now(), cost)),
+        }
     }
 
     async fn read(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
-        self.values.as_ref().ok_or(StoreError)?.read(key).await
+        match (&self.values, &self.redis) {
+            (Some(values), _) => values.read(key).await,
+            (None, Some(redis)) => Box::pin(redis.read(key)).await,
+            (None, None) => Err(StoreError),
+        }
     }
 
-    async fn write(&self, key: &str, value: Bytes, _: Duration) -> Result<(), StoreError> {
-        self.values.as_ref().ok_or(StoreError)?.write(key, value).await
+    async fn write(&self, key: &str, value: Bytes, keep: Duration) -> Result<(), StoreError> {
+        match (&self.values, &self.redis) {
+            (Some(values), _) => values.write(key, value).await,
+            (None, Some(redis)) => Box::pin(redis.write(key, value, keep)).await,
+            (None, None) => Err(StoreError),
+        }
     }
 
     fn secret(&self, name: &str) -> Option<String> {

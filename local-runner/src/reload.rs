@@ -6,9 +6,9 @@ use std::sync::Arc;
 use portico::config::Report;
 use portico::server::Current;
 use portico::values::Values;
-use portico_core::config::Hash;
+use portico_core::config::{Code, Findings, Hash, Pointer};
 
-use crate::configuration::{self, Purpose};
+use crate::configuration::{self, Configuration, Purpose, Refused};
 use crate::secrets::Secrets;
 use crate::store;
 
@@ -53,7 +53,8 @@ impl Reloader {
     pub(crate) fn reload(&self) -> (Reloaded, Vec<PathBuf>) {
         let before = self.current.load().hash();
         let read = configuration::read(&self.path, self.purpose, &self.secrets);
-        match read.and_then(|read| store::provided(read, self.values.as_ref())) {
+        let read = read.and_then(|read| store::provided(read, self.values.as_ref(), self.purpose));
+        match read.and_then(|read| self.where_it_was(read)) {
             Err(refused) => (Reloaded::Refused { kept: before, report: refused.report }, refused.watched),
             Ok(new) if new.gateway.hash() == before => (Reloaded::Unchanged(before), new.watched),
             Ok(new) => {
@@ -62,5 +63,19 @@ impl Reloader {
                 (Reloaded::Replaced { before, now, routes, report: new.report }, new.watched)
             }
         }
+    }
+
+    /// The configuration, unless it would count elsewhere: limits go on where they are as long as the server runs.
+    fn where_it_was(&self, new: Configuration) -> Result<Configuration, Refused> {
+        if self.purpose != Purpose::Serve || new.gateway.redis() == self.current.load().redis() {
+            return Ok(new);
+        }
+        let mut findings = Findings::new();
+        findings
+            .error(Pointer::root().child_key("state"), "`state` cannot change while the server runs")
+            .code(Code::Unsupported)
+            .help("restart the server");
+        let Configuration { report, watched, .. } = new;
+        Err(Refused { report: Report::new(report.sources(), &[], &findings), watched })
     }
 }

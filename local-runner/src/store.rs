@@ -1,4 +1,5 @@
-//! The key-value store of the servers: `--values DIR`, and what becomes of a configuration that needs one without it.
+//! The key-value store of the servers: `--values DIR`, else the Redis of `state`, and what becomes of a configuration that needs one
+//! without it.
 
 use std::path::PathBuf;
 
@@ -7,7 +8,7 @@ use portico::values::Values;
 use portico_core::config::{Code, Findings, Pointer};
 use serde_json::Value;
 
-use crate::configuration::{Configuration, Refused};
+use crate::configuration::{Configuration, Purpose, Refused};
 
 /// The option of a command that serves.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -25,10 +26,15 @@ impl StoreOption {
     }
 }
 
-/// The configuration, if it needs no store or `store` is one.
-pub(crate) fn provided(configuration: Configuration, store: Option<&Values>) -> Result<Configuration, Refused> {
+/// The configuration, if it needs no store, `values` is one or it has one of its own that the server uses.
+pub(crate) fn provided(
+    configuration: Configuration,
+    values: Option<&Values>,
+    purpose: Purpose,
+) -> Result<Configuration, Refused> {
+    let has_store = values.is_some() || purpose == Purpose::Serve && configuration.gateway.redis().is_some();
     let mut findings = Findings::new();
-    for at in needs(&configuration.document).into_iter().filter(|_| store.is_none()) {
+    for at in needs(&configuration.document).into_iter().filter(|_| !has_store) {
         findings
             .error(&at, "this server has no key-value store")
             .code(Code::StoreMissing)

@@ -15,7 +15,7 @@ pub(crate) fn build(
     config: &Value,
 ) -> Result<Result<(), String>, String> {
     let trouble = |error: std::io::Error| format!("portico could not be started: {error}");
-    let file = directory.write("gateway.json", &config.to_string()).map_err(trouble)?;
+    let file = directory.write("gateway.json", &with_on_error(config).to_string()).map_err(trouble)?;
     let mut command = Command::new(child::portico()?);
     command
         .args(["build", "--target", target, "--config"])
@@ -26,6 +26,21 @@ pub(crate) fn build(
     let output = command.output().map_err(trouble)?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     Ok(if output.status.success() { Ok(()) } else { Err(said) })
+}
+
+/// The same configuration with `on_error: deny`, the default, in each limit that does not say it: `portico build --target` wants it
+/// said, and few cases are about that.
+pub(crate) fn with_on_error(config: &Value) -> Value {
+    let mut config = config.clone();
+    let say = |limit: &mut Value| {
+        if let Some(limit) = limit.as_object_mut().filter(|limit| !limit.contains_key("on_error")) {
+            limit.insert("on_error".into(), "deny".into());
+        }
+    };
+    config.pointer_mut("/defaults/rate_limit").into_iter().for_each(say);
+    let routes = config.get_mut("routes").and_then(Value::as_array_mut).into_iter().flatten();
+    routes.filter_map(|route| route.pointer_mut("/policies/rate_limit")).for_each(say);
+    config
 }
 
 /// What `portico build` says to a configuration that should be refused.

@@ -8,8 +8,11 @@
 
 mod capnp;
 mod edge;
+mod worker;
 mod workerd;
 mod wrangler;
+
+pub use self::worker::Worker;
 
 use self::workerd::Workerd;
 use crate::joined::Joined;

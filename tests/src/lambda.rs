@@ -8,11 +8,13 @@ mod api;
 mod front;
 mod function;
 mod posted;
+mod shared;
 mod table;
 
 pub use self::api::Part;
 pub use self::front::{Answered, Front};
 pub use self::function::{Function, command};
+pub use self::shared::Shared;
 
 use std::sync::{Arc, OnceLock};
 

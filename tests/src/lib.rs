@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod access_log;
+mod alone;
 mod bundle;
 mod child;
 mod client;
@@ -18,5 +19,6 @@ mod joined;
 pub mod lambda;
 pub mod native;
 mod origins;
+pub mod redis;
 pub mod skips;
 pub mod spin;

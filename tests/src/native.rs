@@ -2,8 +2,13 @@
 //!
 //! Decisions are read from its access log. Each case has a process of its own, so that its limits are fresh.
 
+mod node;
+mod nodes;
 mod process;
 mod tls;
+
+pub use self::node::Node;
+pub use self::nodes::Nodes;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 

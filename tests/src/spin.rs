@@ -83,6 +83,11 @@ impl Session for Running {
     }
 }
 
+/// What happens from now on to the steps of a host's store, in its words (`tests/host/README.md`).
+pub fn set_fault(host: &Host, fault: &str) -> Result<(), String> {
+    control(host.control, "/fault", Some(fault))
+}
+
 fn control(address: SocketAddr, path: &str, value: Option<&str>) -> Result<(), String> {
     client::put(address, "control", path, value)
 }

@@ -1,7 +1,7 @@
 //! Every case against every subject, each as a test of its own: `offline::cors/preflight/it needs no credentials`.
 //!
-//! `PORTICO_SUBJECT` chooses: `offline`, `native`, `cloudflare`, `spin`, `lambda` or `all` (default); `PORTICO_LAMBDA_FRONT` what stands
-//! before Lambda. Filters work as usual: `cargo test -p portico-tests --test conformance -- cors/`. The run ends with a table: topic × subject.
+//! `PORTICO_SUBJECT` chooses: `offline`, `native`, `cloudflare`, `spin`, `lambda` or `all` (default), or `nodes`, two of the native server
+//! that count in one Redis, for cases about rate limits; `PORTICO_LAMBDA_FRONT` what stands before Lambda. Filters work as usual: `cargo test -p portico-tests --test conformance -- cors/`. The run ends with a table: topic × subject.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ use portico::case::tally::{Counts, Tally};
 use portico::case::{self, Case};
 use portico_tests::cloudflare::Cloudflare;
 use portico_tests::lambda::{Front, Lambda};
-use portico_tests::native::Native;
+use portico_tests::native::{Native, Nodes};
 use portico_tests::skips::{self, Settled, Skip, settle};
 use portico_tests::spin::Spin;
 
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
     let subjects: Vec<Arc<dyn Subject + Send>> = match std::env::var("PORTICO_SUBJECT").as_deref() {
         Ok("offline") => vec![Arc::new(Offline)],
         Ok("native") => vec![Arc::new(Native::default())],
+        Ok("nodes") => vec![Arc::new(Nodes::default())],
         Ok("cloudflare") => vec![Arc::new(Cloudflare)],
         Ok("spin") => vec![Arc::new(Spin)],
         Ok("lambda") => vec![lambda],
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
             vec![Arc::new(Offline), Arc::new(Native::default()), Arc::new(Cloudflare), Arc::new(Spin), lambda]
         }
         Ok(other) => {
-            eprintln!("PORTICO_SUBJECT={other}: expected offline, native, cloudflare, spin, lambda or all");
+            eprintln!("PORTICO_SUBJECT={other}: expected offline, native, nodes, cloudflare, spin, lambda or all");
             return ExitCode::FAILURE;
         }
     };

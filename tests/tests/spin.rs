@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use portico_tests::redis::Redis;
 use portico_tests::spin::Host;
 use serde_json::{Value, json};
 
-use self::support::{Redis, ask, ask_as, counts, limits, origin, silent, told};
+use self::support::{ask, ask_as, counts, limits, origin, silent, told};
 
 const CLIENTS: usize = 64;
 const REQUESTS: usize = 10;

@@ -59,15 +59,15 @@ impl Limits {
         cost: u32,
         now: impl Fn() -> Timestamp,
     ) -> Result<Verdict, StoreError> {
-        // keys name clients, and are as long as clients like
-        let key = sha256_hex(key.as_bytes());
         let deadline = monotonic_clock::wait_for(nanos(TIMEOUT));
         match self {
             Self::KeyValue(store) => {
                 store.counted();
+                // keys name clients, and are as long as clients like
+                let key = sha256_hex(key.as_bytes());
                 keyvalue::take(store, &key, quota, cost, now, deadline).await
             }
-            Self::Redis(redis) => redis.take(&key, quota, cost, deadline).await,
+            Self::Redis(redis) => redis.take(key, quota, cost, deadline).await,
             Self::Nowhere => Err(StoreError),
         }
     }

@@ -94,11 +94,13 @@ codes! {
     RetryUnsafeMethod "retry_unsafe_method" Warning "A request may be done twice, an order placed or a card charged a second time.",
     BodyPolicyOnStream "body_policy_on_stream" Warning "The route serves streams, and nothing is removed from a stream.",
     StoreMissing "store_missing" Error "The configuration needs a key-value store, and the server has none.",
+    StateElsewhere "state_elsewhere" Error "The platform does not count in the Redis that `state` names.",
     DemoUpstream "demo_upstream" Error "Demo upstreams are answered by `portico dev` only.",
     BindingUpstream "binding_upstream" Error "The platform has no bindings: nobody would answer.",
     HostNotPreserved "host_not_preserved" Error "The platform cannot send the client's `Host` to the upstream.",
     ClientUnknown "client_unknown" Error "The platform never learns about the client what the policy asks.",
     LimitGuarantee "limit_guarantee" Error "The platform cannot count as exactly as the rate limit asks for.",
+    OnErrorMissing "on_error_missing" Error "The store of a rate limit is elsewhere, and nothing is said about when it cannot be reached.",
     LimitBound "limit_bound" Note "Instances lease units of a rate limit: more than the limit may pass, by no more than this.",
 
     WaiverInvalid "waiver_invalid" Error "The waiver names nothing that can be waived, or gives no reason.",

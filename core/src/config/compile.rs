@@ -79,6 +79,7 @@ pub(super) struct Frame {
     name: String,
     trusted_proxies: Vec<Net>,
     debug: Option<debug::Rules>,
+    redis: Option<Box<str>>,
     default_cors: Option<cors::Cors>,
     pub(super) parts: Arc<Parts>,
 }
@@ -86,8 +87,8 @@ pub(super) struct Frame {
 impl Frame {
     /// The gateway.
     pub(super) fn gateway(self, hash: Hash, routes: Routes, router: Router, secrets: BTreeSet<Box<str>>) -> Gateway {
-        let Self { name, trusted_proxies, debug, default_cors, parts: _ } = self;
-        Gateway { name, hash, trusted_proxies, debug, routes, router, default_cors, secrets }
+        let Self { name, trusted_proxies, debug, redis, default_cors, parts: _ } = self;
+        Gateway { name, hash, trusted_proxies, debug, redis, routes, router, default_cors, secrets }
     }
 }
 
@@ -109,13 +110,15 @@ impl Compiler {
         let trusted_proxies = compiler.nets(&wire.trusted_proxies, &root.child_key("trusted_proxies"));
         let debug =
             wire.debug.as_ref().and_then(|wire| debug::Rules::compile(wire, &root.child_key("debug"), &mut compiler));
+        let state = wire.state.as_ref();
+        let redis = state.and_then(|state| compiler.secret(&state.redis, &root.child_key("state").child_key("redis")));
         let upstreams = compiler.upstreams(&outline.upstreams, &root.child_key("upstreams"));
         let identities = compiler.identities(&outline.identities, &root.child_key("identities"));
         let (name, realm) = (wire.name.clone(), wire.name.clone());
         let parts = Arc::new(Parts { realm, identities, upstreams, instance: Arc::default() });
         compiler.parts = Arc::clone(&parts);
         let default_cors = compiler.default_cors(&outline.defaults, &root.child_key("defaults"));
-        (compiler, Frame { name, trusted_proxies, debug, default_cors, parts })
+        (compiler, Frame { name, trusted_proxies, debug, redis, default_cors, parts })
     }
 
     fn upstreams(

@@ -46,6 +46,8 @@ wire! {
         pub waive: BTreeMap<String, String>,
         /// Who may see in a response header what each step decided about a request. Default: nobody.
         pub debug: Option<Debug>,
+        /// Where several native servers count together. Default: each for itself, in its memory.
+        pub state: Option<State>,
         /// The services behind the gateway, by name.
         #[serde(default)]
         #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Upstream>"))]
@@ -70,6 +72,13 @@ wire! {
         pub secret: String,
         /// How long a signature is good, and how far clocks may differ: 1s to 1h. Default: 5m.
         pub max_age: Option<String>,
+    }
+
+    /// What the nodes of `portico serve` share.
+    pub struct State {
+        /// The Redis or Valkey that counts every limit and holds the values of the key-value store, as a reference like
+        /// ${secret.REDIS_URL} to an address such as redis://redis.internal:6379, or rediss:// for TLS.
+        pub redis: String,
     }
 
     /// A service behind the gateway.
@@ -383,8 +392,8 @@ wire! {
         /// At least twice the cost, at most burst. Default: every request is counted in the store.
         pub lease: Option<u32>,
         /// What to do when the store cannot be reached: deny (default, 503), allow, or local: each instance counts for itself.
-        #[serde(default)]
-        pub on_error: OnError,
+        /// `portico check --target` wants it said where the store is elsewhere.
+        pub on_error: Option<OnError>,
         /// How well it must be counted: exact (default), bounded (default with a lease) or approximate. `portico check --target`
         /// refuses what a platform cannot keep; requests are decided the same.
         pub guarantee: Option<Guarantee>,

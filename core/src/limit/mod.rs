@@ -27,6 +27,7 @@
 mod instance;
 mod lease;
 mod memory;
+pub mod script;
 
 use std::time::Duration;
 

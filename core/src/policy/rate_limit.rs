@@ -36,7 +36,18 @@ pub struct RateLimit {
 #[derive(Debug, Clone, Copy)]
 pub struct Standing<'g> {
     limit: &'g RateLimit,
-    verdict: Verdict,
+    count: Count,
+}
+
+/// Who counted a request.
+#[derive(Debug, Clone, Copy)]
+enum Count {
+    /// The store, or an instance by what it leased from there.
+    Shared(Verdict),
+    /// The instance by itself, as the store could not be reached.
+    Local(Verdict),
+    /// Nobody, as the store could not be reached.
+    Nowhere,
 }
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -44,6 +55,7 @@ const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy")
 const X_RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const X_RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const X_RATELIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+const X_RATELIMIT_DEGRADED: HeaderName = HeaderName::from_static("x-ratelimit-degraded");
 
 impl RateLimit {
     pub(crate) fn compile(
@@ -67,7 +79,7 @@ impl RateLimit {
             key,
             lease: wire.lease.map(|units| Terms { quota, cost: wire.cost, units, life: per }),
             instance: compiler.instance(),
-            on_error: wire.on_error,
+            on_error: wire.on_error.unwrap_or_default(),
             mode,
             limit_field: HeaderValue::from(quota.burst()),
             policy_field: compiler.check(at, HeaderValue::from_str(&policy).map_err(|error| error.to_string()))?,
@@ -86,24 +98,26 @@ impl RateLimit {
             None => platform.rate_limit(&key, &self.quota, self.cost).await,
             Some(terms) => self.instance.lease(platform, &key, terms).await,
         };
-        let (verdict, allowed, note) = match (verdict, self.on_error) {
-            (Ok(verdict), _) => (verdict, Reason::WithinRateLimit, ""),
+        let count = match (verdict, self.on_error) {
+            (Ok(verdict), _) => Count::Shared(verdict),
             (Err(_), wire::OnError::Deny) => {
                 return context.refuse(Refusal::new(Policy::RateLimit, Reason::StoreUnavailable), self.mode);
             }
-            (Err(_), wire::OnError::Allow) => {
-                context.allow(Policy::RateLimit, Reason::StoreUnavailable, "on_error: allow");
-                return Ok(());
-            }
-            (Err(_), wire::OnError::Local) => {
-                let verdict = self.instance.take(platform, &key, &self.quota, self.cost);
-                (verdict, Reason::StoreUnavailable, "on_error: local")
-            }
+            (Err(_), wire::OnError::Allow) => Count::Nowhere,
+            (Err(_), wire::OnError::Local) => Count::Local(self.instance.take(platform, &key, &self.quota, self.cost)),
         };
         // a limit that only observes must not be felt: no headers either
         if self.mode == Mode::Enforce {
-            context.rate = Some(Standing { limit: self, verdict });
+            context.rate = Some(Standing { limit: self, count });
         }
+        let (verdict, allowed, note) = match count {
+            Count::Shared(verdict) => (verdict, Reason::WithinRateLimit, ""),
+            Count::Local(verdict) => (verdict, Reason::StoreUnavailable, "on_error: local"),
+            Count::Nowhere => {
+                context.allow(Policy::RateLimit, Reason::StoreUnavailable, "on_error: allow");
+                return Ok(());
+            }
+        };
         if verdict.allowed {
             context.allow(Policy::RateLimit, allowed, note);
             return Ok(());
@@ -159,9 +173,18 @@ fn seconds(duration: Duration) -> u64 {
 
 impl Standing<'_> {
     /// Step 15 of a request's life: `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10), and the older
-    /// `X-RateLimit-*`, whose reset is in seconds from now.
+    /// `X-RateLimit-*`, whose reset is in seconds from now. `X-RateLimit-Degraded` says that the store could not be reached and
+    /// what `on_error` made of it; where nobody counted there is nothing else to tell.
     pub fn apply(&self, headers: &mut HeaderMap) {
-        let Self { limit, verdict } = self;
+        let (verdict, degraded) = match self.count {
+            Count::Shared(verdict) => (Some(verdict), None),
+            Count::Local(verdict) => (Some(verdict), Some("local")),
+            Count::Nowhere => (None, Some("allow")),
+        };
+        if let Some(degraded) = degraded {
+            headers.insert(X_RATELIMIT_DEGRADED, HeaderValue::from_static(degraded));
+        }
+        let (Some(verdict), limit) = (verdict, self.limit) else { return };
         let reset = seconds(verdict.reset);
         let (mut remaining_text, mut reset_text) = (itoa::Buffer::new(), itoa::Buffer::new());
         let (remaining, reset) = (remaining_text.format(verdict.remaining), reset_text.format(reset));
@@ -174,33 +197,4 @@ impl Standing<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sim::{Sim, block_on};
-    use crate::{Body, config};
-
-    #[test]
-    fn the_log_says_that_an_instance_counted_by_itself() {
-        let limit = serde_json::json!({ "limit": 1, "per": "1m", "on_error": "local" });
-        let route = serde_json::json!({
-            "name": "a", "match": { "path": "/a" }, "respond": {}, "policies": { "rate_limit": limit },
-        });
-        let document = serde_json::json!({ "portico": 1, "name": "shop", "routes": [route] });
-        let (gateway, sim) = (config::compile(&document).unwrap().0, Sim::new(1));
-        sim.set_store_down(true);
-        let details = [(); 2].map(|()| {
-            let request = http::Request::get("http://a/a").body(Body::Empty).unwrap();
-            let (_, after) = block_on(gateway.handle(&sim, &Sim::peer(), request));
-            let mut decisions = after.record.decisions.into_iter();
-            decisions.find(|decision| decision.policy == Policy::RateLimit).unwrap().detail
-        });
-        assert_eq!(details, ["on_error: local", "Try again in 60 s. on_error: local"]);
-    }
-
-    #[test]
-    fn seconds_round_up() {
-        assert_eq!(seconds(Duration::ZERO), 0);
-        assert_eq!(seconds(Duration::from_micros(1)), 1);
-        assert_eq!(seconds(Duration::from_secs(2)), 2);
-    }
-}
+mod tests;

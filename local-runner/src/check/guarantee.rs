@@ -1,4 +1,5 @@
-//! Rate limits: those that ask for more than the store of a platform can keep, and how much the others let pass.
+//! Rate limits: those that ask for more than the store of a platform can keep, those that do not say what happens when it cannot be
+//! reached, and how much the others let pass.
 
 use portico_core::config::outline::Outline;
 use portico_core::config::wire::{Mode, RateLimit};
@@ -47,6 +48,27 @@ pub(super) fn kept_on(target: Target, outline: &Outline, findings: &mut Findings
             .error(at.child_key("guarantee"), format!("the limit asks for {asked} counts, and on {name} {why}"))
             .code(Code::LimitGuarantee)
             .help("write `guarantee: approximate` if more than the limit may pass, or run it on native, cloudflare, spin or lambda");
+    }
+}
+
+/// Errors for limits that are counted elsewhere and do not say what happens when nobody can be asked there.
+pub(super) fn decided_on(target: Target, outline: &Outline, findings: &mut Findings) {
+    let store = match target {
+        Target::Native if outline.gateway.state.is_some() => "the Redis that `state` names",
+        Target::Cloudflare => "a Durable Object",
+        Target::Spin => "the key-value store or Redis",
+        Target::Lambda => "DynamoDB",
+        // memory is always there
+        Target::Native | Target::Wasi => return,
+    };
+    let name = format!("{target:?}").to_lowercase();
+    for (_, at) in limits(outline).filter(|(limit, _)| limit.on_error.is_none()) {
+        findings
+            .error(at, format!("on {name} {store} counts, and nothing says what happens when it cannot be reached"))
+            .code(Code::OnErrorMissing)
+            .help(
+                "write `on_error: deny` (503 until it is back), `allow` (everybody passes) or `local` (each instance counts for itself)",
+            );
     }
 }
 

@@ -36,6 +36,7 @@ pub(crate) fn lint(outline: &Outline, document: &Value, findings: &mut Findings)
 pub(crate) fn refused_on(target: Target, outline: &Outline, document: &Value, findings: &mut Findings) {
     platform::missing_on(target, outline, document, findings);
     guarantee::kept_on(target, outline, findings);
+    guarantee::decided_on(target, outline, findings);
 }
 
 /// A policy's settings, if it is on.

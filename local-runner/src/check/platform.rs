@@ -1,5 +1,5 @@
 //! What a configuration asks of a platform that the platform does not have: bindings, knowledge of the client beyond its
-//! address, or even of that, a key-value store, and a `Host` of the gateway's choice.
+//! address, or even of that, a key-value store, a Redis, and a `Host` of the gateway's choice.
 
 use std::net::Ipv6Addr;
 
@@ -18,6 +18,9 @@ pub(super) fn missing_on(target: Target, outline: &Outline, document: &Value, fi
     let name = format!("{target:?}").to_lowercase();
     if matches!(target, Target::Cloudflare | Target::Spin | Target::Wasi) {
         hosts(&name, outline, findings);
+    }
+    if outline.gateway.state.is_some() {
+        state(target, &name, findings);
     }
     if target == Target::Cloudflare {
         return;
@@ -40,6 +43,21 @@ pub(super) fn missing_on(target: Target, outline: &Outline, document: &Value, fi
             nobody(&name, route, findings);
         }
     }
+}
+
+/// Who writes `state` counts on it that everything is counted there.
+fn state(target: Target, platform: &str, findings: &mut Findings) {
+    let help = match target {
+        Target::Native => return,
+        Target::Cloudflare => "leave it out: there each key is counted by one Durable Object",
+        Target::Spin => "leave it out, and name the Redis in the variable `portico_limits` of spin.toml",
+        Target::Lambda => "leave it out: there DynamoDB counts, in the table that PORTICO_TABLE names",
+        Target::Wasi => "leave it out, or run it on native: there each instance counts for itself",
+    };
+    findings
+        .error(Pointer::root().child_key("state"), format!("{platform} does not count in this Redis"))
+        .code(Code::StateElsewhere)
+        .help(help);
 }
 
 fn stores(platform: &str, document: &Value, findings: &mut Findings) {

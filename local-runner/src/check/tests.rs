@@ -228,7 +228,7 @@ fn guarantees_are_asked_of_the_target() {
         assert_eq!(found_on(Some(Target::Wasi), &limit(&format!("{asked}, by: route"))), [""; 0], "{asked}");
     }
     for target in [Some(Target::Native), Some(Target::Cloudflare), Some(Target::Spin), Some(Target::Lambda), None] {
-        for asked in ["", ", guarantee: bounded"] {
+        for asked in [", on_error: deny", ", on_error: local, guarantee: bounded"] {
             assert_eq!(found_on(target, &limit(asked)), [""; 0], "{target:?} {asked}");
         }
     }
@@ -238,10 +238,37 @@ fn guarantees_are_asked_of_the_target() {
 }
 
 #[test]
+fn a_limit_that_is_counted_elsewhere_says_what_happens_without_its_store() {
+    let limit = |state: &str, keys: &str| {
+        format!(
+            "{state}\nroutes: [{{ name: a, match: {{ path: /a }}, respond: {{}}, policies: {{ rate_limit: {{ limit: 1, per: 1m, by: route, guarantee: approximate{keys} }} }} }}]\n"
+        )
+    };
+    let missing = ["on_error_missing at routes[0].policies.rate_limit"];
+    let (memory, redis) = ("", "state: { redis: '${secret.REDIS_URL}' }");
+    for (target, state) in
+        [(Target::Native, redis), (Target::Cloudflare, memory), (Target::Spin, memory), (Target::Lambda, memory)]
+    {
+        assert_eq!(found_on(Some(target), &limit(state, "")), missing, "{target:?}");
+        assert_eq!(found_on(Some(target), &limit(state, ", mode: observe")), missing, "{target:?}");
+        for said in [", on_error: deny", ", on_error: allow", ", on_error: local", ", mode: off"] {
+            assert_eq!(found_on(Some(target), &limit(state, said)), [""; 0], "{target:?} {said}");
+        }
+    }
+    for target in [None, Some(Target::Native), Some(Target::Wasi)] {
+        assert_eq!(found_on(target, &limit(memory, "")), [""; 0], "{target:?}");
+    }
+    assert_eq!(found_on(None, &limit(redis, "")), [""; 0]);
+    let inherited = "defaults: { rate_limit: { limit: 1, per: 1m, by: route } }\n\
+                     routes: [{ name: a, match: { path: /a }, respond: {} }, { name: b, match: { path: /b }, respond: {} }]\n";
+    assert_eq!(found_on(Some(Target::Spin), inherited), ["on_error_missing at defaults.rate_limit"]);
+}
+
+#[test]
 fn a_lease_asks_for_bounded_counts_and_its_bound_is_told() {
     let limit = |keys: &str| {
         format!(
-            "routes: [{{ name: a, match: {{ path: /a }}, respond: {{}}, policies: {{ rate_limit: {{ limit: 1000, per: 1m{keys} }} }} }}]\n"
+            "routes: [{{ name: a, match: {{ path: /a }}, respond: {{}}, policies: {{ rate_limit: {{ limit: 1000, per: 1m, on_error: deny{keys} }} }} }}]\n"
         )
     };
     let told = |keys: &str| {
@@ -278,7 +305,7 @@ fn the_examples_of_the_documentation_are_what_they_are_said_to_be() {
         let blocks: Vec<_> = entry.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
         let target = match code {
             Code::LimitGuarantee => Some(Target::Wasi),
-            Code::HostNotPreserved => Some(Target::Cloudflare),
+            Code::HostNotPreserved | Code::OnErrorMissing | Code::StateElsewhere => Some(Target::Cloudflare),
             _ => None,
         };
         match blocks.as_slice() {
@@ -336,8 +363,8 @@ identities:
   staff: { jwt: { jwks: { url: 'https://id.example/keys' }, issuer: a, audience: b, algorithms: [ES256] } }
 defaults: { ip: { deny: ['10.0.0.0/8'] } }
 routes:
-  - { name: a, match: { path: /a }, respond: {}, policies: { rate_limit: { limit: 1, per: 1m, guarantee: approximate } } }
-  - { name: b, match: { path: /b }, respond: {}, policies: { ip: off, rate_limit: { limit: 1, per: 1m, by: route, guarantee: approximate } } }
+  - { name: a, match: { path: /a }, respond: {}, policies: { rate_limit: { limit: 1, per: 1m, guarantee: approximate, on_error: deny } } }
+  - { name: b, match: { path: /b }, respond: {}, policies: { ip: off, rate_limit: { limit: 1, per: 1m, by: route, guarantee: approximate, on_error: deny } } }
   - { name: c, match: { path: /c }, respond: {}, policies: { ip: { allow: [], mode: off }, rate_limit: { limit: 1, per: 1m, mode: off } } }
 ";
     let stores =
@@ -364,6 +391,19 @@ routes:
     }
 }
 
+#[test]
+fn only_the_native_server_counts_in_the_redis_of_state() {
+    let parts = "
+state: { redis: '${secret.REDIS_URL}' }
+routes:
+  - { name: a, match: { path: /a }, respond: {} }
+";
+    for target in [Target::Cloudflare, Target::Spin, Target::Wasi, Target::Lambda] {
+        assert_eq!(refused(target, parts), ["state_elsewhere at state"], "{target:?}");
+    }
+    assert_eq!(refused(Target::Native, parts), [""; 0]);
+}
+
 /// What of a configuration a platform refuses, in order.
 fn refused(target: Target, parts: &str) -> Vec<String> {
     let document = gateway(parts);
@@ -378,8 +418,7 @@ fn refused(target: Target, parts: &str) -> Vec<String> {
 #[test]
 fn the_clients_host_goes_to_bindings_only_where_the_url_names_it() {
     let upstream = |keys: &str| {
-        let route =
-            "routes: [{ name: a, match: { path: /a }, upstream: a, policies: { rate_limit: { limit: 1, per: 1m } } }]";
+        let route = "routes: [{ name: a, match: { path: /a }, upstream: a, policies: { rate_limit: { limit: 1, per: 1m, on_error: deny } } }]";
         format!("upstreams: {{ a: {{ timeout: 5s, {keys} }} }}\n{route}\n")
     };
     let preserved = |targets: &str| upstream(&format!("preserve_host: true, targets: [{targets}]"));

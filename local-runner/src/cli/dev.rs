@@ -55,7 +55,7 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     let secrets = Secrets::beside(&path).map_err(|error| Failure::usage(error, help))?;
     let values = super::values(&options.store)?;
     let configuration = configuration::read(&path, Purpose::Develop, &secrets)
-        .and_then(|read| store::provided(read, values.as_ref()))
+        .and_then(|read| store::provided(read, values.as_ref(), Purpose::Develop))
         .map_err(|refused| Failure::configuration(&refused.report))?;
     let runtime = super::runtime(None)?;
     let (lines, writer) = Lines::to(io::stdout(), "stdout").map_err(no_thread)?;
@@ -95,6 +95,9 @@ async fn serve(
         for problem in problems {
             banner.push_str(&format!("warning: {problem}\n"));
         }
+    }
+    if gateway.redis().is_some() {
+        banner.push_str("limits are counted in this process: the Redis of `state` is for `portico serve`\n");
     }
     for (scheme, like) in [(demo::SCHEME, ""), (BINDING, ", as demo://echo would")] {
         if !targets_of(&document, scheme).is_empty() {

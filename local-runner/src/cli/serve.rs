@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use portico::config::Report;
 use portico::platform::{NativePlatform, Settings};
 use portico::server::{self, Ended, Listener};
+use portico::state::Redis;
 use portico::tls;
 use portico::values::Values;
 use portico_core::Platform as _;
@@ -28,6 +29,7 @@ use crate::store::{self, StoreOption};
 #[command(after_help = "\
 The access log goes to stdout, one JSON object a line; everything else goes to stderr, as JSON too.
 Secrets come from environment variables of their names; dev.env is never read.
+Limits are counted in memory, or together with other nodes in the Redis that `state` names.
 SIGHUP reloads the configuration; SIGTERM and SIGINT let open requests end, a second one does not wait for them.
 
 Examples:
@@ -60,8 +62,9 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     let secrets = Secrets::environment();
     let values = super::values(&options.store)?;
     let configuration = configuration::read(&options.config.path, Purpose::Serve, &secrets)
-        .and_then(|read| store::provided(read, values.as_ref()))
+        .and_then(|read| store::provided(read, values.as_ref(), Purpose::Serve))
         .map_err(|refused| Failure::configuration(&refused.report))?;
+    let redis = configuration.gateway.redis().map(|name| redis(name, &secrets)).transpose()?;
     let tls = match (&options.tls_cert, &options.tls_key) {
         (Some(certificates), Some(key)) => {
             let help = "--tls-cert takes the PEM file of the certificate chain, --tls-key that of its private key";
@@ -73,23 +76,46 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     let (access, access_writer) = Lines::to(io::stdout(), "stdout").map_err(not_started)?;
     let (messages, messages_writer) = Lines::to(io::stderr(), "stderr").map_err(not_started)?;
     log::messages_as_json(messages);
-    let done = runtime.block_on(serve(options, tls, secrets, values, configuration, access));
+    let done = runtime.block_on(serve(options, tls, secrets, Stores { values, redis }, configuration, access));
     log::finish([access_writer, messages_writer]);
     done
+}
+
+/// Where values and limits are.
+struct Stores {
+    values: Option<Values>,
+    redis: Option<Redis>,
+}
+
+/// The Redis whose address is the secret of this name.
+fn redis(name: &str, secrets: &Secrets) -> Result<Redis, Failure> {
+    let help = format!(
+        "set the environment variable {name} to an address such as redis://redis.internal:6379, or \
+         rediss://USER:PASSWORD@redis.internal:6380/1 for TLS, a user and another database"
+    );
+    let Some(address) = secrets.get(name) else {
+        return Err(Failure::usage(
+            format_args!("`state` counts in the Redis whose address is the secret {name}, and there is none"),
+            help,
+        ));
+    };
+    Redis::new(&address, || tls::native_roots().0)
+        .map_err(|error| Failure::usage(format_args!("the secret {name}: {error}"), help))
 }
 
 async fn serve(
     options: Options,
     tls: Option<Arc<rustls::ServerConfig>>,
     secrets: Secrets,
-    values: Option<Values>,
+    Stores { values, redis }: Stores,
     configuration: Configuration,
     access: Lines,
 ) -> Result<(), Failure> {
     let mut end = End::new().map_err(not_started)?;
     let mut hangup = Reload::new().map_err(not_started)?;
     let (roots, problems) = tls::native_roots();
-    let settings = Settings { roots, values: values.clone(), ..Settings::default() };
+    let redis = redis.map(Arc::new);
+    let settings = Settings { roots, values: values.clone(), redis: redis.clone(), ..Settings::default() };
     let platform = NativePlatform::new(settings).map_err(not_started)?;
     let platform = Arc::new(platform);
     let Configuration { gateway, document, report, .. } = configuration;
@@ -110,6 +136,11 @@ async fn serve(
     tracing::info!(version = portico_core::VERSION, name, config, routes, "starting");
     for address in addresses {
         tracing::info!("listening on {scheme}://{address}");
+    }
+
+    if let Some(redis) = redis {
+        // who asks meanwhile waits for the same connection; without one the server serves all the same
+        tokio::spawn(async move { redis.greet().await });
     }
 
     let current = Arc::new(ArcSwap::from_pointee(gateway));

@@ -60,6 +60,7 @@ pub(super) const GATEWAY: &[Key] = &[
     key("trusted_proxies", Set(Net), Grow(Looser)),
     key("debug.secret", Plain, Unclear),
     usual("debug.max_age", Duration, "5m", More(Looser)),
+    key("state.redis", Plain, Unclear),
 ];
 
 pub(super) const UPSTREAM: &[Key] = &[
@@ -168,6 +169,7 @@ pub(super) const POLICIES: &[Key] = &[
 /// that was not.
 pub(super) const PARTS: &[(&str, Judgement)] = &[
     ("debug", Changed),
+    ("state", Changed),
     ("retry", Changed),
     ("jwt", Changed),
     ("api_key", Changed),

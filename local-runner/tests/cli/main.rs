@@ -16,6 +16,7 @@ mod process;
 mod readme;
 mod schema;
 mod serve;
+mod state;
 mod terminal;
 mod test_command;
 mod token;

@@ -11,7 +11,7 @@ routes:
   - name: orders
     match: { path: "/orders/{*rest}" }
     upstream: orders
-    policies: { ip: { deny: ["country:DE", "192.0.2.0/24"] }, rate_limit: { limit: 9, per: 1m, guarantee: approximate } }
+    policies: { ip: { deny: ["country:DE", "192.0.2.0/24"] }, rate_limit: { limit: 9, per: 1m, guarantee: approximate, on_error: local } }
   - name: devices
     match: { path: /devices }
     respond: { body: "${consumer} ${client.country}" }
@@ -115,6 +115,11 @@ fn a_bundle_is_built_for_a_platform_that_can_run_it_only() {
     only("wasi", "the limit asks for exact counts, and on wasi each instance counts for itself, as long as it lives");
     folder.write("gateway.yaml", &LIMITED.replace("per: 1m", "per: 1m, guarantee: approximate"));
     only("wasi", "all clients are counted as one: wasi does not know the address of a client [client_unknown]");
+    folder.write("gateway.yaml", LIMITED);
+    only(
+        "lambda",
+        "gateway.yaml:3:67: error: on lambda DynamoDB counts, and nothing says what happens when it cannot be reached",
+    );
     folder.write("gateway.yaml", STORED);
     only("wasi", "gateway.yaml:3:38: error: wasi has no key-value store [store_missing]");
     assert!(!folder.0.join("refused.json").exists());

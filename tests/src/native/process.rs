@@ -106,7 +106,7 @@ fn store(directory: &Directory, key: &str, value: &str) -> io::Result<()> {
 }
 
 /// The address in `listening on http://127.0.0.1:4711`.
-fn listening(line: &str) -> Option<SocketAddr> {
+pub(super) fn listening(line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once("listening on ")?;
     let (_, rest) = rest.split_once("://")?;
     rest.split(['"', ' ']).next()?.parse().ok()

@@ -4,6 +4,7 @@
 //! A failure names its seed; `PORTICO_SEED=17 cargo test -p portico-tests --test simulation` runs that one alone.
 
 mod edge;
+mod headers;
 mod leases;
 mod model;
 mod play;

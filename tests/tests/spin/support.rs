@@ -1,8 +1,7 @@
-//! Whom these tests play: clients, an upstream, a Redis, and the one who asks the host what came to pass.
+//! Whom these tests play: clients, an upstream, a Redis that says nothing, and the one who asks the host what came to pass.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -114,36 +113,6 @@ pub(super) fn limits(host: &Host) -> Vec<String> {
     let keys = told(host, "GET /values", "");
     // the others are not about a limit
     keys.lines().filter(|key| key.starts_with("limits/") && !key.ends_with("cleaned")).map(str::to_owned).collect()
-}
-
-/// A Redis of the test's own. It ends when it is dropped.
-pub(super) struct Redis(Child);
-
-impl Redis {
-    pub(super) fn start() -> (Self, SocketAddr) {
-        // a port that was free a moment ago: Redis takes no other kind
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let arguments = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"];
-        let mut command = Command::new("redis-server");
-        command.args(arguments).arg(address.port().to_string()).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("redis-server is there after scripts/setup");
-        let output = BufReader::new(child.stdout.take().unwrap());
-        let ready = output.lines().map_while(Result::ok).any(|line| line.contains("Ready to accept connections"));
-        assert!(ready, "redis-server ended");
-        (Self(child), address)
-    }
-
-    pub(super) fn signal(&self, signal: &str) {
-        let status = Command::new("kill").args([signal, &self.0.id().to_string()]).status().unwrap();
-        assert!(status.success());
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
 }
 
 /// A Redis that takes connections, reads and never says a word.

@@ -1,8 +1,4 @@
-//! Limits in Redis: one script, one round trip, by Redis's own clock.
-//!
-//! The clock is Redis's and not the caller's because callers on several nodes have several: one whose clock is ahead would see
-//! every bucket fuller than it is. The script answers with the time and with what it found, and what follows from them is
-//! core's to say: it says the same here as the script did there. State expires when its bucket is full again.
+//! Limits in Redis, by core's script, over Spin's own client.
 //!
 //! A step whose answer was lost may have counted, and is tried once more on a new connection: a request may count twice
 //! then, and never not at all.
@@ -10,28 +6,10 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use portico_core::limit::{Quota, Verdict, decide};
-use portico_core::{StoreError, Timestamp, within};
+use portico_core::limit::script::{self, SCRIPT};
+use portico_core::limit::{Quota, Verdict};
+use portico_core::{StoreError, within};
 use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
-
-/// [`decide`], for Redis 5 and later. Numbers are doubles, and whole below 2^53 as long as the cost is within the bucket; a higher
-/// one is denied whatever the sum is.
-const SCRIPT: &str = "\
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local interval, burst, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local full = now + interval * burst
-local found = tonumber(redis.call('GET', KEYS[1]) or now)
-local tat = math.min(math.max(found, now), full)
-local taken = tat + interval * cost
-local after = taken <= full and taken or tat
-if after ~= found then
-  redis.call('SET', KEYS[1], string.format('%.0f', after), 'PX', math.max(1, math.ceil((after - now) / 1000)))
-end
-return {now, tat}";
-
-/// Where limits are in Redis.
-const PREFIX: &str = "portico:limit:";
 
 /// A Redis, connected when it is first asked.
 pub(crate) struct Redis {
@@ -99,25 +77,20 @@ impl Redis {
 
 async fn ask(connection: &Connection, key: &str, quota: &Quota, cost: u32) -> Result<Vec<RedisResult>, Error> {
     let text = |text: &str| RedisParameter::Binary(text.as_bytes().to_vec());
-    let arguments = [
-        text(SCRIPT),
-        text("1"),
-        text(&format!("{PREFIX}{key}")),
-        text(&quota.interval_micros().to_string()),
-        text(&quota.burst().to_string()),
-        text(&cost.to_string()),
-    ];
-    connection.execute("EVAL", arguments).await
+    let mut parameters = vec![text(SCRIPT), text("1"), text(&script::key(key))];
+    parameters.extend(script::arguments(quota, cost).map(|number| text(&number.to_string())));
+    connection.execute("EVAL", parameters).await
 }
 
-/// What follows from the time and the state that the script found.
+/// What follows from what the script answered.
 fn verdict(answer: &[RedisResult], quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
-    let [RedisResult::Int64(now), RedisResult::Int64(tat)] = answer else {
-        eprintln!("redis: an answer of another form: {answer:?}");
-        return Err(StoreError);
+    let number = |result: &RedisResult| match result {
+        RedisResult::Int64(number) => Some(*number),
+        _ => None,
     };
-    let time = |micros: i64| u64::try_from(micros).map(Timestamp::from_micros).map_err(|_| StoreError);
-    Ok(decide(Some(time(*tat)?), quota, time(*now)?, cost).0)
+    let numbers: Option<Vec<_>> = answer.iter().map(number).collect();
+    script::verdict(&numbers.unwrap_or_default(), quota, cost)
+        .inspect_err(|_| eprintln!("redis: an answer of another form: {answer:?}"))
 }
 
 fn failed(error: &Error) {
@@ -134,21 +107,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_script_found_is_decided_by_core() {
-        let quota = Quota::from_interval(1_000_000, 3).unwrap();
-        let now = 1_700_000_000_000_000;
-        let found = |ahead: i64| [RedisResult::Int64(now), RedisResult::Int64(now + ahead)];
-        let passed = verdict(&found(1_000_000), &quota, 1).unwrap();
-        assert!(passed.allowed && passed.remaining == 1);
-        let denied = verdict(&found(2_500_000), &quota, 1).unwrap();
-        assert!(!denied.allowed);
-        assert_eq!(denied.retry_after.as_millis(), 500);
-    }
-
-    #[test]
-    fn another_answer_is_none() {
+    fn an_answer_is_two_numbers() {
         let quota = Quota::from_interval(1, 1).unwrap();
-        for answer in [vec![], vec![RedisResult::Nil], vec![RedisResult::Int64(-1), RedisResult::Int64(0)]] {
+        assert!(verdict(&[RedisResult::Int64(0), RedisResult::Int64(0)], &quota, 1).is_ok());
+        for answer in [vec![], vec![RedisResult::Nil], vec![RedisResult::Int64(0), RedisResult::Nil]] {
             assert!(verdict(&answer, &quota, 1).is_err(), "{answer:?}");
         }
     }

@@ -1,0 +1,118 @@
+//! What nodes of the native server share: limits and values, in one Redis or Valkey (`state: { redis: … }`).
+//!
+//! A limit is one script of core's ([`script`]) in one round trip: `EVALSHA`, and `EVAL` when Redis does not know the script yet, or no
+//! more. Each script and each value has one key. An answer that was lost is asked for once more, so that a request may count twice
+//! then, and never not at all. Whoever gets no answer within a second goes on without one; the log says so once, and once more
+//! when there are answers again.
+
+mod link;
+mod question;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use portico_core::limit::script::{self, SCRIPT};
+use portico_core::limit::{Quota, Verdict};
+use portico_core::{MAX_VALUE, StoreError};
+use redis::Value;
+use ring::digest;
+use rustls::RootCertStore;
+
+pub use self::link::AddressError;
+use self::link::Link;
+use self::question::Question;
+use crate::values::is_key;
+
+/// A Redis or Valkey, connected when it is first asked, by one connection for all requests. It has no parts that show: its address
+/// may have a password.
+pub struct Redis {
+    link: Link,
+    /// By which it knows the script.
+    sha1: Arc<str>,
+    /// Whether the last question remained without an answer, and the log says so.
+    silent: AtomicBool,
+}
+
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Redis").finish_non_exhaustive()
+    }
+}
+
+impl Redis {
+    /// The one at `address`: `redis://` or, with TLS, `rediss://`, then `[[USER][:PASSWORD]@]HOST[:PORT][/DATABASE]`. With TLS it must
+    /// show a certificate that goes back to one of `roots`, which are read for nothing else. Nothing is connected yet.
+    pub fn new(address: &str, roots: impl FnOnce() -> RootCertStore) -> Result<Self, AddressError> {
+        let sha1 = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, SCRIPT.as_bytes());
+        let sha1: String = sha1.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { link: Link::new(address, roots)?, sha1: sha1.into(), silent: AtomicBool::new(false) })
+    }
+
+    /// Connects, before a request has to wait for that, and lets the log say when there is no answer.
+    pub async fn greet(&self) {
+        // what is wrong is in the log
+        drop(self.ask(&Question::Command(redis::cmd("PING"))).await);
+    }
+
+    /// One step of the limit named `name`.
+    pub(crate) async fn take(&self, name: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
+        let arguments = script::arguments(quota, cost);
+        let step = Question::Script { sha1: Arc::clone(&self.sha1), key: script::key(name), arguments };
+        let answer: Vec<i64> = redis::from_redis_value(self.ask(&step).await?).map_err(|_| StoreError)?;
+        script::verdict(&answer, quota, cost)
+    }
+
+    /// The value under `key`.
+    pub(crate) async fn read(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        let mut read = redis::cmd("GET");
+        read.arg(value(key)?);
+        match self.ask(&Question::Command(read)).await? {
+            Value::Nil => Ok(None),
+            Value::BulkString(bytes) if bytes.len() <= MAX_VALUE => Ok(Some(bytes.into())),
+            _ => Err(StoreError),
+        }
+    }
+
+    /// Puts `bytes` under `key`. They are forgotten after `keep`.
+    pub(crate) async fn write(&self, key: &str, bytes: Bytes, keep: Duration) -> Result<(), StoreError> {
+        if bytes.len() > MAX_VALUE {
+            return Err(StoreError);
+        }
+        let millis = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).clamp(1, LONGEST);
+        let mut write = redis::cmd("SET");
+        write.arg(value(key)?).arg(bytes.as_ref()).arg("PX").arg(millis);
+        self.ask(&Question::Command(write)).await.map(drop)
+    }
+
+    /// Asks, and lets the log say that there are no answers, or that there are again.
+    async fn ask(&self, question: &Question) -> Result<Value, StoreError> {
+        let answer = self.link.ask(question).await;
+        match &answer {
+            Ok(_) if self.silent.load(Ordering::Relaxed) && self.silent.swap(false, Ordering::Relaxed) => {
+                tracing::info!("the Redis of `state` answers again");
+            }
+            Err(trouble) if !self.silent.swap(true, Ordering::Relaxed) => {
+                let help = trouble.help();
+                tracing::error!(
+                    help,
+                    "no answer from the Redis of `state`: {trouble}; until there is one `on_error` decides"
+                );
+            }
+            Ok(_) | Err(_) => {}
+        }
+        answer.map_err(|_| StoreError)
+    }
+}
+
+/// In milliseconds, a century: what Redis can add to its clock.
+const LONGEST: u64 = 100 * 366 * 86_400 * 1_000;
+
+/// Where the value under `key` is.
+fn value(key: &str) -> Result<String, StoreError> {
+    if is_key(key) { Ok(format!("portico:value:{key}")) } else { Err(StoreError) }
+}
+
+#[cfg(test)]
+mod tests;

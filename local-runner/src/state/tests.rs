@@ -1,0 +1,139 @@
+//! Against a Redis that is asked for nothing but says what a test wants to hear. Real ones are in tests/tests/redis.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use portico_core::StoreError;
+use portico_core::limit::Quota;
+use rustls::RootCertStore;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+
+/// What it was asked, by which connection.
+type Asked = Arc<Mutex<Vec<(usize, String)>>>;
+
+/// One that answers as `says` says of the number of the connection and a command, whose words have spaces between them.
+async fn scripted(says: fn(usize, &str) -> &'static str) -> (Redis, Asked) {
+    scripted_for("", says).await
+}
+
+/// The same, for whoever logs in as this.
+async fn scripted_for(user: &str, says: fn(usize, &str) -> &'static str) -> (Redis, Asked) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked = Asked::default();
+    let told = Arc::clone(&asked);
+    tokio::spawn(async move {
+        for number in 1.. {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(answer(stream, number, says, Arc::clone(&told)));
+        }
+    });
+    (Redis::new(&format!("redis://{user}{address}"), RootCertStore::empty).unwrap(), asked)
+}
+
+async fn answer(stream: TcpStream, number: usize, says: fn(usize, &str) -> &'static str, asked: Asked) {
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    while stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+        let mut words = Vec::new();
+        for _ in 0..line.trim_end()[1..].parse().unwrap() {
+            line.clear();
+            stream.read_line(&mut line).await.unwrap();
+            let mut word = vec![0; line.trim_end()[1..].parse::<usize>().unwrap() + 2];
+            stream.read_exact(&mut word).await.unwrap();
+            words.push(String::from_utf8_lossy(&word[..word.len() - 2]).into_owned());
+        }
+        line.clear();
+        let command = words.join(" ");
+        // what the crate says of itself
+        let answer = if command.starts_with("CLIENT") { "+OK" } else { says(number, &command) };
+        if !command.starts_with("CLIENT") {
+            asked.lock().unwrap().push((number, command));
+        }
+        stream.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
+    }
+}
+
+fn told(asked: &Asked) -> Vec<(usize, String)> {
+    std::mem::take(&mut *asked.lock().unwrap())
+}
+
+fn quota() -> Quota {
+    Quota::new(3, Duration::from_secs(3), 3).unwrap()
+}
+
+#[tokio::test]
+async fn values_are_written_with_their_time() {
+    let (redis, asked) = scripted(|_, _| "+OK").await;
+    redis.write("jwks/one", Bytes::from("text"), Duration::from_secs(60)).await.unwrap();
+    redis.write("jwks/one", Bytes::new(), Duration::ZERO).await.unwrap();
+    redis.write("jwks/one", Bytes::new(), Duration::MAX).await.unwrap();
+    let told = told(&asked);
+    let set = |text: &str, millis: u64| (1, format!("SET portico:value:jwks/one {text} PX {millis}"));
+    assert_eq!(told, [set("text", 60_000), set("", 1), set("", LONGEST)]);
+    assert_eq!(redis.write("jwks/one", vec![0; MAX_VALUE + 1].into(), Duration::MAX).await, Err(StoreError));
+    for key in ["", "..", "a b", "a/../b"] {
+        assert_eq!(redis.write(key, Bytes::new(), Duration::MAX).await, Err(StoreError), "{key}");
+        assert_eq!(redis.read(key).await, Err(StoreError), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn values_are_read_as_they_are() {
+    let says = |_: usize, command: &str| match command {
+        "GET portico:value:there" => "$4\r\ntext",
+        "GET portico:value:list" => "*0",
+        _ => "$-1",
+    };
+    let (redis, _) = scripted(says).await;
+    assert_eq!(redis.read("there").await, Ok(Some(Bytes::from("text"))));
+    assert_eq!(redis.read("nowhere").await, Ok(None));
+    assert_eq!(redis.read("list").await, Err(StoreError));
+}
+
+#[tokio::test]
+async fn an_answer_of_another_form_is_none() {
+    let others: [fn(usize, &str) -> &'static str; 4] =
+        [|_, _| "+OK", |_, _| "*0", |_, _| "*1\r\n:1", |_, _| "*2\r\n:1\r\n+no"];
+    for says in others {
+        let (redis, asked) = scripted(says).await;
+        assert_eq!(redis.take("a", &quota(), 1).await, Err(StoreError), "{}", says(0, ""));
+        assert_eq!(told(&asked).len(), 1, "{}", says(0, ""));
+    }
+}
+
+#[tokio::test]
+async fn who_refuses_is_not_asked_twice() {
+    let (redis, asked) = scripted(|_, _| "-MOVED 3999 10.0.0.9:6381").await;
+    for _ in 0..2 {
+        assert_eq!(redis.take("a", &quota(), 1).await, Err(StoreError));
+    }
+    let connections: Vec<_> = told(&asked).iter().map(|(connection, _)| *connection).collect();
+    assert_eq!(connections, [1, 1]);
+}
+
+#[tokio::test]
+async fn who_is_not_the_one_to_ask_any_more_is_looked_for_anew() {
+    let says =
+        |connection: usize, _: &str| if connection == 1 { "-READONLY it is a replica" } else { "*2\r\n:5\r\n:5" };
+    let (redis, asked) = scripted(says).await;
+    assert!(redis.take("a", &quota(), 1).await.unwrap().allowed);
+    let connections: Vec<_> = told(&asked).iter().map(|(connection, _)| *connection).collect();
+    assert_eq!(connections, [1, 2]);
+}
+
+#[tokio::test]
+async fn a_login_that_was_refused_is_tried_again_by_the_next_request() {
+    let says = |connection: usize, command: &str| match (connection, command.starts_with("AUTH")) {
+        (1, true) => "-WRONGPASS invalid username-password pair or user is disabled.",
+        (_, true) => "+OK",
+        (_, false) => "*2\r\n:5\r\n:5",
+    };
+    let (redis, _asked) = scripted_for("me:password@", says).await;
+    assert_eq!(redis.take("a", &quota(), 1).await, Err(StoreError));
+    assert!(redis.take("a", &quota(), 1).await.unwrap().allowed);
+}

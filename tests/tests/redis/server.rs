@@ -1,0 +1,131 @@
+//! A Redis that these tests configure, ask, end and start again: `redis-server`, or the server that `PORTICO_REDIS_SERVER` names, such
+//! as `valkey-server`.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// A server that saves nothing. It ends when it is dropped.
+pub(crate) struct Redis {
+    child: Child,
+    address: SocketAddr,
+    arguments: Vec<String>,
+}
+
+impl Redis {
+    /// One that anybody may ask.
+    pub(crate) fn start() -> Self {
+        let address = free();
+        Self::start_with(address, &["--port", &address.port().to_string()])
+    }
+
+    /// One that takes only who knows the password.
+    pub(crate) fn with_password(password: &str) -> Self {
+        let address = free();
+        Self::start_with(address, &["--port", &address.port().to_string(), "--requirepass", password])
+    }
+
+    /// One that speaks nothing but TLS, with what [`certificate`] wrote into `folder`.
+    pub(crate) fn with_tls(folder: &Path) -> Self {
+        let address = free();
+        let file = |name: &str| folder.join(name).display().to_string();
+        let (port, certificate, key) = (address.port().to_string(), file(CERTIFICATE), file(KEY));
+        let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-auth-clients", "no"];
+        Self::start_with(address, &[["--port", "0", "--tls-port", &port].as_slice(), &files].concat())
+    }
+
+    fn start_with(address: SocketAddr, more: &[&str]) -> Self {
+        let usual = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+        let arguments: Vec<_> = usual.iter().chain(more).map(|argument| (*argument).to_owned()).collect();
+        Self { child: spawn(&arguments), address, arguments }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it answers to a command of one line, as text: of a list a line for each element.
+    pub(crate) fn ask(&self, command: &str) -> String {
+        let mut words = command.split(' ');
+        let mut question = redis::cmd(words.next().unwrap());
+        question.arg(words.collect::<Vec<_>>());
+        text(&question.query(&mut self.connect()).unwrap())
+    }
+
+    /// A connection of the test's own.
+    pub(crate) fn connect(&self) -> redis::Connection {
+        redis::Client::open(format!("redis://{}", self.address)).unwrap().get_connection().unwrap()
+    }
+
+    /// Sends it a signal by name: `-STOP` lets it stand still, `-CONT` go on.
+    pub(crate) fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    /// Ends it, as if its machine had lost power.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again after [`kill`](Self::kill), where it was, with nothing in it.
+    pub(crate) fn start_again(&mut self) {
+        self.child = spawn(&self.arguments);
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        // it may have been ended already
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+const CERTIFICATE: &str = "certificate.pem";
+const KEY: &str = "key.pem";
+
+/// Writes a certificate for `localhost` and its key, and says where the certificate is.
+pub(crate) fn certificate(folder: &Path) -> PathBuf {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let path = folder.join(CERTIFICATE);
+    std::fs::write(&path, made.cert.pem()).unwrap();
+    std::fs::write(folder.join(KEY), made.signing_key.serialize_pem()).unwrap();
+    path
+}
+
+/// A port that was free a moment ago: Redis takes no other kind.
+fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn spawn(arguments: &[String]) -> Child {
+    let server = std::env::var_os("PORTICO_REDIS_SERVER").unwrap_or_else(|| "redis-server".into());
+    let mut command = Command::new(server);
+    let mut child =
+        command.args(arguments).stdout(Stdio::piped()).spawn().expect("redis-server is there after scripts/setup");
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let (mut line, mut said) = (String::new(), String::new());
+    // Valkey says the same
+    while !line.contains("Ready to accept connections") {
+        said.push_str(&line);
+        line.clear();
+        assert!(output.read_line(&mut line).unwrap() > 0, "it ended:\n{said}");
+    }
+    // what it goes on to say is read, so that it never waits for that
+    std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+    child
+}
+
+fn text(value: &redis::Value) -> String {
+    match value {
+        redis::Value::Nil => String::new(),
+        redis::Value::Int(number) => number.to_string(),
+        redis::Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        redis::Value::SimpleString(text) => text.clone(),
+        redis::Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join("\n"),
+        other => format!("{other:?}"),
+    }
+}
