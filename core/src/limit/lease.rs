@@ -32,14 +32,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::memory::Seeded;
-use super::{Quota, Verdict, decide};
+use super::{Quota, SLACK, Verdict, decide};
 use crate::platform::{Platform, StoreError, Timestamp};
 
 /// Whoever has been asking for longer may have been given up without a trace, as Workers do when a client is gone.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// A clock that goes back by no more was corrected: what it timed still holds, by so much longer at most.
-const SLACK: Duration = Duration::from_secs(1);
 
 /// How a limit is leased.
 #[derive(Debug, Clone, Copy)]

@@ -43,6 +43,10 @@ use crate::platform::Timestamp;
 /// In microseconds. Keeps every product below far from the end of u64 and every sum below 2^53.
 const CENTURY: u64 = 100 * 366 * 86_400 * 1_000_000;
 
+/// Clocks are closer to each other than that, and a time that was read is used sooner. A stored time that is ahead of a full window by no
+/// more is believed; one that is ahead by more is of a larger quota, or of a clock that has gone back since.
+pub const SLACK: Duration = Duration::from_secs(1);
+
 /// How much may pass: `limit` units per `per`, `burst` of them at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
@@ -132,16 +136,23 @@ pub struct Verdict {
 /// Decides one request of `cost` units at `now`, given the stored TAT (`None`: a key never seen, or expired).
 ///
 /// Returns the verdict and the TAT to store; a denied request costs nothing. The state may
-/// be forgotten once its time is past. A stored time further
-/// ahead than the quota allows is cut down to one bucket's worth and stored so, for it may mean that the quota was lowered.
+/// be forgotten once its time is past. A stored time that is ahead of what the quota allows by up to [`SLACK`] is another clock's, and stays
+/// as it is: cut down, it would give units back to whoever asks by a clock that is behind. One that is further ahead
+/// is cut down to one bucket's worth and stored so, for it may mean that the quota was lowered.
 /// It may also mean that the clock went back: then the limit is stricter until the bucket has refilled by the new clock, and
 /// when the clock jumps forward again, at most one bucket passes in excess.
 pub fn decide(stored: Option<Timestamp>, quota: &Quota, now: Timestamp, cost: u32) -> (Verdict, Timestamp) {
     let now_us = now.as_micros();
     let window = quota.interval.saturating_mul(u64::from(quota.burst));
-    let full_at = stored.map_or(now_us, |tat| tat.as_micros().clamp(now_us, now_us.saturating_add(window)));
+    let latest = now_us.saturating_add(window);
+    let full_at = match stored.map(Timestamp::as_micros) {
+        // who decides may have read the clock before others drew, or has another clock than they
+        Some(tat) if tat <= latest.saturating_add(SLACK.as_micros() as u64) => tat.max(now_us),
+        Some(_) => latest,
+        None => now_us,
+    };
     let taken_until = full_at.saturating_add(quota.interval.saturating_mul(u64::from(cost)));
-    let allowed = taken_until <= now_us.saturating_add(window);
+    let allowed = taken_until <= latest;
     let tat = if allowed { taken_until } else { full_at };
     let used = tat - now_us;
     let retry_after = if allowed {
@@ -153,7 +164,7 @@ pub fn decide(stored: Option<Timestamp>, quota: &Quota, now: Timestamp, cost: u3
     };
     let verdict = Verdict {
         allowed,
-        remaining: u32::try_from((window - used) / quota.interval).unwrap_or(u32::MAX),
+        remaining: u32::try_from(window.saturating_sub(used) / quota.interval).unwrap_or(u32::MAX),
         reset: Duration::from_micros(used),
         retry_after,
     };
@@ -251,6 +262,24 @@ mod tests {
         let (verdict, _) = decide(Some(tat), &quota(10, 10, 10), START, 1);
         assert!(!verdict.allowed);
         assert_eq!(verdict.retry_after, Duration::from_secs(1));
+    }
+
+    /// Two nodes that decide by clocks of their own, and clients who ask both all the time.
+    #[test]
+    fn a_node_whose_clock_is_behind_gives_nothing_away() {
+        for (limit, skew) in [(100, 5_000), (100, 20_000), (1_000, 1_000), (1_000, 100_000)] {
+            let quota = quota(limit, 1, limit);
+            let (mut tat, mut passed) = (None, 0);
+            for step in 0..40_000 {
+                let clock = if step % 2 == 0 { 0 } else { skew };
+                let now = START + Duration::from_micros(step * 250 + clock);
+                let (verdict, next) = decide(tat, &quota, now, 1);
+                tat = Some(next);
+                passed += u32::from(verdict.allowed);
+            }
+            // ten seconds, a full bucket, and what the clocks are apart
+            assert!(passed <= 11 * limit + limit / 10, "{passed} of {limit} a second, {skew} µs apart");
+        }
     }
 
     #[test]

@@ -16,11 +16,11 @@ pub const SCRIPT: &str = "\
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local interval, burst, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local full = now + interval * burst
+local latest = now + interval * burst
 local found = tonumber(redis.call('GET', KEYS[1]) or now)
-local tat = math.min(math.max(found, now), full)
+local tat = found > latest + 1000000 and latest or math.max(found, now)
 local taken = tat + interval * cost
-local after = taken <= full and taken or tat
+local after = taken <= latest and taken or tat
 if after ~= found then
   redis.call('SET', KEYS[1], string.format('%.0f', after), 'PX', math.max(1, math.ceil((after - now) / 1000)))
 end

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use portico_core::Timestamp;
+use portico_core::limit::SLACK;
 use portico_core::sim::{StoreFault, UpstreamFault};
 
 use crate::play::{Exchange, Seen};
 use crate::scene::{ANSWER, By, Key, Limit, Route, TIMEOUT};
 
 /// A bucket as one would draw it: it holds some credit and fills as time goes by. Credit is counted in microseconds of filling,
-/// so that nothing is rounded.
+/// so that nothing is rounded. When the clock goes back a little there may be less than none.
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
-    credit: u64,
+    credit: i64,
     at: u64,
 }
 
@@ -25,24 +26,23 @@ struct Verdict {
 
 impl Bucket {
     fn full(limit: &Limit, now: u64) -> Self {
-        Self { credit: limit.burst * limit.drip(), at: now }
+        Self { credit: (limit.burst * limit.drip()) as i64, at: now }
     }
 
-    /// The bucket at another time. A clock that goes back takes away what it had given.
+    /// The bucket at another time. A clock that goes back takes away what it had given, and no more than all of it when it goes back far.
     fn at(self, limit: &Limit, now: u64) -> Self {
-        let credit = match now.checked_sub(self.at) {
-            Some(later) => (self.credit + later).min(limit.burst * limit.drip()),
-            None => self.credit.saturating_sub(self.at - now),
-        };
+        let credit = (self.credit + (now as i64 - self.at as i64)).min((limit.burst * limit.drip()) as i64);
+        let credit = if credit < -(SLACK.as_micros() as i64) { 0 } else { credit };
         Self { credit, at: now }
     }
 
     fn take(self, limit: &Limit) -> (Verdict, Self) {
-        let cost = limit.cost * limit.drip();
+        let cost = (limit.cost * limit.drip()) as i64;
         let passes = self.credit >= cost;
         let credit = if passes { self.credit - cost } else { self.credit };
-        let retry_after = if passes { 0 } else { (cost - credit).div_ceil(1_000_000) };
-        (Verdict { passes, remaining: credit / limit.drip(), retry_after }, Self { credit, at: self.at })
+        let retry_after = if passes { 0 } else { ((cost - credit) as u64).div_ceil(1_000_000) };
+        let remaining = credit.max(0) as u64 / limit.drip();
+        (Verdict { passes, remaining, retry_after }, Self { credit, at: self.at })
     }
 }
 

@@ -8,7 +8,7 @@
 //!   the bucket is full, or nobody knows it    SET tat = now + cost     IF tat is missing or before now
 //!   it is being drawn from, and has enough    SET tat = tat + cost     IF tat is between now and the last moment that passes
 //!   it has not enough                         nothing: denied
-//!   tat is later than a whole bucket          SET tat = now + bucket   IF tat is later than that: the quota was lowered
+//!   tat is later than a whole bucket          SET tat = now + bucket   IF tat is later than that, and not by a clock's error: the quota was lowered
 //! ```
 //!
 //! Exactly one line fits any item, so a second update is only needed by who guessed wrong, and a third when another changed the
@@ -25,7 +25,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use portico_core::limit::{Quota, Verdict, decide};
+use portico_core::limit::{Quota, SLACK, Verdict, decide};
 use portico_core::{StoreError, Timestamp};
 use portico_native::system;
 
@@ -163,7 +163,7 @@ impl Step<'_> {
                 "SET tat = tat + :drawn, step = :step, expires = :expires",
                 "tat BETWEEN :now AND :last AND (attribute_not_exists(step) OR step <> :step)",
             ),
-            Update::CutDown => ("SET tat = :full, expires = :expires", "tat > :full"),
+            Update::CutDown => ("SET tat = :full, expires = :expires", "tat > :over"),
         };
         let micros = |micros: u64| AttributeValue::N(micros.to_string());
         let values = [
@@ -172,6 +172,7 @@ impl Step<'_> {
             (":drawn", micros(drawn)),
             (":last", micros(full.saturating_sub(drawn))),
             (":full", micros(full)),
+            (":over", micros(full.saturating_add(SLACK.as_micros() as u64))),
             (":step", AttributeValue::S(self.name.to_owned())),
             // no state is later than a whole bucket
             (":expires", expires(full_at)),

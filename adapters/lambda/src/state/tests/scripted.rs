@@ -138,7 +138,7 @@ async fn a_request_is_denied_whether_or_not_a_state_can_be_cut_down() {
     for failure in [BreaksOff, Script::error(400, "AccessDeniedException")] {
         let (state, connector) = scripted([Script::not(NOW.as_micros() + 90_000_000), failure]);
         assert!(!state.take("a", &quota(2, 60), 1, NOW, LONG).await.unwrap().allowed);
-        assert_eq!(conditions(&connector), [BEGIN, "tat > :full"]);
+        assert_eq!(conditions(&connector), [BEGIN, "tat > :over"]);
     }
 }
 

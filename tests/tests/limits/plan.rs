@@ -1,0 +1,92 @@
+//! What clients do in a run, and what happens to those who keep the limit: all of it from a seed.
+//!
+//! Nobody waits on purpose: the windows of the limits are short, so that several pass while the requests of a plan are sent. Some keys are
+//! hot, and each of these rests while another is.
+
+use portico_core::sim::Random;
+
+use crate::history::Limit;
+use crate::store::Store;
+
+/// Clients at once.
+pub(crate) const CLIENTS: usize = 64;
+
+/// Keys of which none is hot.
+const KEYS: u64 = 40;
+
+/// What happens during a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weather {
+    /// Nothing.
+    Calm,
+    /// Instances lease units.
+    Leases,
+    /// A node is ended in the middle, whatever it is doing, and another starts in its place.
+    Restart,
+    /// The store does what it is asked to, and its answers get lost for a third of the run.
+    LostAnswers,
+}
+
+/// A run.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) weather: Weather,
+    pub(crate) limit: Limit,
+    /// What each client sends, one after the other: the key, and to which node.
+    pub(crate) clients: Vec<Vec<(String, usize)>>,
+}
+
+impl Plan {
+    /// That of a seed.
+    pub(crate) fn draw(seed: u64, store: Store) -> Self {
+        let random = Random::new(seed);
+        let draw = |from: u64, to: u64| from + random.below(to + 1 - from.min(to));
+        let weathers = store.weathers();
+        let weather = weathers[(seed % weathers.len() as u64) as usize];
+        let per = draw(200, 900);
+        // a hot key gets half of what clients offer: from a twentieth to a third of that passes
+        let pace = store.pace(weather);
+        let limit = (pace * per * draw(5, 33) / 200_000).max(8);
+        let cost = draw(1, 3).min(draw(1, 3));
+        let burst = draw(2 * cost, 4 * cost + limit / 2);
+        let lease = (weather == Weather::Leases).then(|| draw(2 * cost, burst));
+        let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        let limit = Limit {
+            limit: small(limit),
+            per: per * 1_000,
+            burst: small(burst),
+            cost: small(cost),
+            lease: lease.map(small),
+            instances: store.instances(),
+            reads_clock_first: store.reads_clock_first(),
+            slack: store.slack(),
+        };
+        // for about a second and a half
+        let each = usize::try_from(pace).unwrap_or(0) * 3 / 2 / CLIENTS;
+        let client =
+            |_| (0..each).map(|index| (key(&random, index * 3 / each), random.below(store.nodes() as u64) as usize));
+        let clients = (0..CLIENTS).map(|number| client(number).collect()).collect();
+        Self { weather, limit, clients }
+    }
+
+    /// All requests.
+    pub(crate) fn requests(&self) -> usize {
+        self.clients.iter().map(Vec::len).sum()
+    }
+}
+
+/// The key of a request in a third of the run.
+fn key(random: &Random, third: usize) -> String {
+    match random.below(2) {
+        0 => format!("hot-{}", third % 2),
+        // some are asked for more often than others
+        _ => format!("key-{}", random.below(random.below(KEYS) + 1)),
+    }
+}
+
+#[test]
+fn a_plan_is_its_seed_and_no_two_are_alike() {
+    let written = |seed| format!("{:?}", Plan::draw(seed, Store::Memory));
+    assert_eq!(written(3), written(3));
+    assert_ne!(written(3), written(3 + Store::Memory.weathers().len() as u64));
+}

@@ -1,0 +1,96 @@
+//! The stores, and what is known of who counts in them.
+
+use crate::plan::Weather;
+
+/// Where limits are counted, and by whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Store {
+    /// The memory of a native server.
+    Memory,
+    /// A Redis that native servers share.
+    Cluster,
+    /// Cloudflare's Durable Objects.
+    Objects,
+    /// Spin's key-value store.
+    KeyValue,
+    /// A Redis that hosts of Spin share.
+    Redis,
+    /// A table of DynamoDB that functions share.
+    Table,
+}
+
+impl Store {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "native",
+            Self::Cluster => "native_redis",
+            Self::Objects => "cloudflare",
+            Self::KeyValue => "spin",
+            Self::Redis => "spin_redis",
+            Self::Table => "lambda",
+        }
+    }
+
+    pub(crate) const fn nodes(self) -> usize {
+        match self {
+            Self::Memory | Self::Objects | Self::KeyValue => 1,
+            Self::Cluster | Self::Redis => 2,
+            Self::Table => 6,
+        }
+    }
+
+    /// What can happen there.
+    pub(crate) const fn weathers(self) -> &'static [Weather] {
+        match self {
+            // how its nodes take lost answers is tested beside them (tests/redis/)
+            Self::Memory | Self::Cluster => &[Weather::Calm, Weather::Leases, Weather::Restart],
+            // it does not fail on demand, and what it stores ends with it
+            Self::Objects => &[Weather::Calm, Weather::Leases],
+            Self::KeyValue | Self::Redis | Self::Table => {
+                &[Weather::Calm, Weather::Leases, Weather::Restart, Weather::LostAnswers]
+            }
+        }
+    }
+
+    /// About how many requests a second are served on a machine with two cores that does something else, too.
+    pub(crate) const fn pace(self, weather: Weather) -> u64 {
+        match (self, weather) {
+            (Self::Memory, _) => 4_000,
+            // a file, which is written through
+            (Self::KeyValue, Weather::Restart) => 100,
+            (Self::Cluster | Self::KeyValue | Self::Redis, _) => 1_000,
+            (Self::Objects, _) => 400,
+            (Self::Table, _) => 160,
+        }
+    }
+
+    /// Instances that hold leases at the same time. Spin makes and ends them as it likes.
+    pub(crate) const fn instances(self) -> Option<u32> {
+        match self {
+            Self::Memory | Self::Cluster | Self::Objects | Self::Table => Some(self.nodes() as u32),
+            Self::KeyValue | Self::Redis => None,
+        }
+    }
+
+    /// Whether the clock is read before the step is taken.
+    pub(crate) const fn reads_clock_first(self) -> bool {
+        matches!(self, Self::Memory | Self::Table)
+    }
+
+    /// Microseconds by which its clock may be behind: Workers have whole milliseconds.
+    pub(crate) const fn slack(self) -> u64 {
+        match self {
+            Self::Objects => 1_000,
+            Self::Memory | Self::Cluster | Self::KeyValue | Self::Redis | Self::Table => 0,
+        }
+    }
+
+    /// Microseconds after which a step may have been tried once more.
+    pub(crate) const fn patience(self) -> u64 {
+        match self {
+            // all attempts of one request are over after a second
+            Self::Table | Self::Cluster | Self::Redis => 400_000,
+            Self::Memory | Self::Objects | Self::KeyValue => u64::MAX,
+        }
+    }
+}
