@@ -112,7 +112,7 @@ async fn a_key_that_was_just_asked_for_is_one_update_too() {
     let (state, connector) = scripted([Script::done(None), Script::done(Some(tat)), Script::done(None)]);
     let quota = quota(2, 60);
     assert_eq!(state.take("a", &quota, 1, NOW, LONG).await.unwrap().remaining, 1);
-    assert_eq!(state.take("a", &quota, 1, NOW, LONG).await.unwrap().remaining, 0);
+    assert_eq!(state.take("a", &quota, 1, NOW + Duration::from_secs(1), LONG).await.unwrap().remaining, 0);
     // by now its bucket is full again
     state.take("a", &quota, 1, NOW + Duration::from_secs(61), LONG).await.unwrap();
     assert_eq!(conditions(&connector), [BEGIN, CONTINUE, BEGIN]);
