@@ -38,7 +38,7 @@ pub(crate) fn provided(
         findings
             .error(&at, "this server has no key-value store")
             .code(Code::StoreMissing)
-            .help("start it with --values DIR, a directory that holds the values");
+            .help("start it with --values DIR, a directory that holds the values; `portico serve` also takes them from the Redis of `state`");
     }
     if findings.is_empty() {
         return Ok(configuration);

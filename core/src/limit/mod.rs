@@ -140,7 +140,8 @@ pub struct Verdict {
 /// as it is: cut down, it would give units back to whoever asks by a clock that is behind. One that is further ahead
 /// is cut down to one bucket's worth and stored so, for it may mean that the quota was lowered.
 /// It may also mean that the clock went back: then the limit is stricter until the bucket has refilled by the new clock, and
-/// when the clock jumps forward again, at most one bucket passes in excess.
+/// when the clock jumps forward again, at most one bucket passes in excess. So clocks that decide about the same limit must not be further
+/// apart than [`SLACK`]: of two that are, the one that is behind gives back by how much with each denial.
 pub fn decide(stored: Option<Timestamp>, quota: &Quota, now: Timestamp, cost: u32) -> (Verdict, Timestamp) {
     let now_us = now.as_micros();
     let window = quota.interval.saturating_mul(u64::from(quota.burst));

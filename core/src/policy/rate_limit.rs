@@ -181,6 +181,17 @@ impl Standing<'_> {
             Count::Local(verdict) => (Some(verdict), Some("local")),
             Count::Nowhere => (None, Some("allow")),
         };
+        // a gateway further up has limits of its own to tell of
+        for name in [
+            RATELIMIT,
+            RATELIMIT_POLICY,
+            X_RATELIMIT_LIMIT,
+            X_RATELIMIT_REMAINING,
+            X_RATELIMIT_RESET,
+            X_RATELIMIT_DEGRADED,
+        ] {
+            headers.remove(name);
+        }
         if let Some(degraded) = degraded {
             headers.insert(X_RATELIMIT_DEGRADED, HeaderValue::from_static(degraded));
         }

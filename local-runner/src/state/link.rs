@@ -15,6 +15,7 @@ use rustls::{CertificateError, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
 use super::question::Question;
@@ -65,16 +66,18 @@ impl Link {
 
     /// What `question` gets for an answer within a second. It is asked once more, by a new connection, when the answer was lost.
     pub(super) async fn ask(&self, question: &Question) -> Result<Value, Trouble> {
-        let first = self.current();
-        let asking = async {
-            match self.ask_by(&first, question).await {
-                Err(Trouble::Lost(_)) => self.ask_by(&self.current(), question).await,
-                answer => answer,
-            }
-        };
-        let answer = tokio::time::timeout(TIMEOUT, asking).await;
+        let deadline = Instant::now() + TIMEOUT;
+        match self.ask_until(deadline, question).await {
+            Err(Trouble::Lost(_)) => self.ask_until(deadline, question).await,
+            answer => answer,
+        }
+    }
+
+    async fn ask_until(&self, deadline: Instant, question: &Question) -> Result<Value, Trouble> {
+        let attempt = self.current();
+        let answer = tokio::time::timeout_at(deadline, self.ask_by(&attempt, question)).await;
         answer.unwrap_or_else(|_| {
-            self.forget(&first);
+            self.forget(&attempt);
             Err(Trouble::Silent)
         })
     }
@@ -157,8 +160,12 @@ impl Trouble {
         match error.kind() {
             // of two nodes the one that was the first, and whoever has its address now is
             ErrorKind::Server(ServerErrorKind::ReadOnly) => Self::Lost("READONLY".to_owned()),
+            // as a script says it before Redis 7
+            ErrorKind::Server(_) if error.detail().is_some_and(|detail| detail.contains("-READONLY")) => {
+                Self::Lost("READONLY".to_owned())
+            }
             ErrorKind::Io | ErrorKind::Parse => Self::Lost(error.to_string()),
-            ErrorKind::AuthenticationFailed => Self::Refused("WRONGPASS".to_owned()),
+            ErrorKind::AuthenticationFailed => Self::Refused("AUTH with an error".to_owned()),
             // only the code: what stands behind it may name nodes
             _ => Self::Refused(error.code().unwrap_or(error.category()).to_owned()),
         }
@@ -171,7 +178,7 @@ impl Trouble {
                 "look whether it runs and can be reached from here, and whether the secret has its address (rediss:// for TLS)"
             }
             Self::Refused(_) => {
-                "look whether user and password in the secret are right, and may use EVALSHA, EVAL, GET, SET and TIME; a Redis Cluster \
+                "look whether user and password in the secret are right, and may use EVALSHA, EVAL, GET, SET, SELECT and TIME; a Redis Cluster \
                  (MOVED) needs a proxy in front"
             }
         }

@@ -189,7 +189,7 @@ impl OfBucket<'_> {
             true => bucket.longest_since(from, to),
             false => bucket.longest(from, to),
         };
-        let most = most.min(self.window());
+        let most = most.min(self.window() + self.late(told.1));
         let fails = |what: String| Err(self.violation(what, [*told].into_iter()));
         let units = |until_full: i64| (self.window() - until_full).max(0) / signed(self.limit.interval());
         if denied && most + self.drip() <= self.window() {
@@ -229,12 +229,13 @@ impl OfBucket<'_> {
             Some(_) => burst,
         };
         let wait = retry_after.map(signed);
+        let (longest, latest) = (seconds(self.window() + self.late(told.1)), seconds(self.drip() + self.late(told.1)));
         let flaw = if remaining > u64::from(most) {
             format!("after it no more than {most} units are left, not {remaining}")
-        } else if signed(reset) > seconds(self.window()) {
-            format!("an empty bucket is full in {} s, not in {reset}", seconds(self.window()))
-        } else if denied && wait.is_none_or(|wait| !(1..=seconds(self.drip())).contains(&wait)) {
-            format!("it would pass in from 1 to {} s, not in {retry_after:?}", seconds(self.drip()))
+        } else if signed(reset) > longest {
+            format!("an empty bucket is full in {longest} s, not in {reset}")
+        } else if denied && wait.is_none_or(|wait| !(1..=latest).contains(&wait)) {
+            format!("it would pass in from 1 to {latest} s, not in {retry_after:?}")
         } else if !denied && retry_after.is_some() {
             "it passed, and is told to wait".to_owned()
         } else {
@@ -268,6 +269,13 @@ impl OfBucket<'_> {
     fn span(&self, request: &Request) -> (i64, i64) {
         let slack = signed(self.limit.slack);
         (signed(request.sent) - slack, signed(request.done) + slack)
+    }
+
+    /// By how much the time may be over at which a request was denied.
+    fn late(&self, request: &Request) -> i64 {
+        let (from, to) = self.span(request);
+        let denied = matches!(request.answer, Answer::Denied(_));
+        if denied && self.limit.reads_clock_first { to - from } else { 0 }
     }
 
     fn drip(&self) -> i64 {

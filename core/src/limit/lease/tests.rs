@@ -113,6 +113,22 @@ fn when_a_clock_is_corrected_what_is_held_stays() {
 }
 
 #[test]
+fn when_a_clock_is_corrected_what_is_held_of_an_empty_bucket_passes() {
+    let (sim, leases, terms) = (Sim::new(1), leases(), terms(8, 1));
+    assert_eq!(asked(&leases, &sim, &terms, 4), [1, 2, 4]);
+    // others have drawn all that was left
+    let Step::Ask(ask) = leases.draw("other", &terms, || sim.now()) else { panic!("nothing is held yet") };
+    let answer = block_on(sim.rate_limit("key", &terms.quota, 53)).unwrap();
+    assert!(answer.allowed && answer.remaining == 0);
+    let empty = Verdict { allowed: false, ..answer };
+    leases.settle("key", &terms, &Ask { purpose: Purpose::Request, ..ask }, Ok(empty), || sim.now()).unwrap();
+    sim.set_store_down(true);
+    back(&sim, SLACK / 2);
+    assert!((0..2).all(|_| take(&leases, &sim, &terms).allowed), "two of the last four are held");
+    assert_eq!(take(&leases, &sim, &terms).retry_after, Duration::from_secs(60) + SLACK / 2);
+}
+
+#[test]
 fn the_clock_is_read_where_no_thread_can_overtake() {
     let (sim, leases, terms) = (Sim::new(1), leases(), terms(4, 1));
     let clock = || {
