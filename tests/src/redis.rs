@@ -1,10 +1,10 @@
-//! A Redis of a test's own: `redis-server`, which scripts/setup installs.
+//! A Redis of a test's own: `redis-server`, which scripts/setup installs, or the server that `PORTICO_REDIS_SERVER` names, such as
+//! `valkey-server`.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 
-use crate::child::Running;
+use crate::child::{Running, lines};
 
 /// A Redis that keeps nothing on disk. It ends when this is dropped.
 #[derive(Debug)]
@@ -13,25 +13,40 @@ pub struct Redis(Running);
 impl Redis {
     /// Starts one, and waits until it listens.
     pub fn start() -> (Self, SocketAddr) {
-        // a port that was free a moment ago: Redis takes no other kind
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap_or_else(|error| panic!("no port: {error}"));
-        let address = listener.local_addr().unwrap_or_else(|error| panic!("no port: {error}"));
-        drop(listener);
-        let arguments = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"];
-        let mut command = Command::new("redis-server");
-        command.args(arguments).arg(address.port().to_string()).stdout(Stdio::piped());
-        let mut child =
-            command.spawn().unwrap_or_else(|error| panic!("redis-server: {error}\nhelp: run scripts/setup"));
-        let output = child.stdout.take();
-        let redis = Self(Running(child));
-        let mut lines = output.into_iter().flat_map(|output| BufReader::new(output).lines().map_while(Result::ok));
-        assert!(lines.any(|line| line.contains("Ready to accept connections")), "redis-server ended");
-        (redis, address)
+        let address = free();
+        (Self::with(&["--port", &address.port().to_string()]), address)
     }
 
-    /// Sends it a signal.
+    /// Starts one that listens, and is set up, as these arguments say.
+    pub fn with(arguments: &[impl AsRef<str>]) -> Self {
+        let server = std::env::var_os("PORTICO_REDIS_SERVER").unwrap_or_else(|| "redis-server".into());
+        let mut command = Command::new(server);
+        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]).stdout(Stdio::piped());
+        command.args(arguments.iter().map(AsRef::as_ref));
+        let mut child =
+            command.spawn().unwrap_or_else(|error| panic!("redis-server: {error}\nhelp: run scripts/setup"));
+        let output = lines(child.stdout.take());
+        let redis = Self(Running(child));
+        let mut said = Vec::new();
+        for line in output {
+            // Valkey says the same
+            if line.contains("Ready to accept connections") {
+                return redis;
+            }
+            said.push(line);
+        }
+        panic!("redis-server ended:\n{}", said.join("\n"));
+    }
+
+    /// Sends it a signal by name: `-STOP` lets it stand still, `-CONT` go on.
     pub fn signal(&self, signal: &str) {
         let status = Command::new("kill").args([signal, &self.0.0.id().to_string()]).status();
         assert!(status.is_ok_and(|status| status.success()), "kill {signal}");
     }
+}
+
+/// A port that was free a moment ago: Redis takes no other kind.
+pub fn free() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap_or_else(|error| panic!("no port: {error}"));
+    listener.local_addr().unwrap_or_else(|error| panic!("no port: {error}"))
 }

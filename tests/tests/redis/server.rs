@@ -1,14 +1,14 @@
-//! A Redis that these tests configure, ask, end and start again: `redis-server`, or the server that `PORTICO_REDIS_SERVER` names, such
-//! as `valkey-server`.
+//! A Redis that these tests configure, ask, end and start again.
 
-use std::io::{BufRead as _, BufReader};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+
+use portico_tests::redis::{Redis as Process, free};
 
 /// A server that saves nothing. It ends when it is dropped.
 pub(crate) struct Redis {
-    child: Child,
+    /// `None` once it was ended.
+    process: Option<Process>,
     address: SocketAddr,
     arguments: Vec<String>,
 }
@@ -36,9 +36,8 @@ impl Redis {
     }
 
     fn start_with(address: SocketAddr, more: &[&str]) -> Self {
-        let usual = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-        let arguments: Vec<_> = usual.iter().chain(more).map(|argument| (*argument).to_owned()).collect();
-        Self { child: spawn(&arguments), address, arguments }
+        let arguments = more.iter().map(|argument| (*argument).to_owned()).collect();
+        Self { process: Some(Process::with(more)), address, arguments }
     }
 
     /// Where it listens.
@@ -61,26 +60,17 @@ impl Redis {
 
     /// Sends it a signal by name: `-STOP` lets it stand still, `-CONT` go on.
     pub(crate) fn signal(&self, name: &str) {
-        assert!(Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap().success());
+        self.process.as_ref().expect("it runs").signal(name);
     }
 
     /// Ends it, as if its machine had lost power.
     pub(crate) fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.process = None;
     }
 
     /// Starts it again after [`kill`](Self::kill), where it was, with nothing in it.
     pub(crate) fn start_again(&mut self) {
-        self.child = spawn(&self.arguments);
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        // it may have been ended already
-        drop(self.child.kill());
-        drop(self.child.wait());
+        self.process = Some(Process::with(&self.arguments));
     }
 }
 
@@ -94,29 +84,6 @@ pub(crate) fn certificate(folder: &Path) -> PathBuf {
     std::fs::write(&path, made.cert.pem()).unwrap();
     std::fs::write(folder.join(KEY), made.signing_key.serialize_pem()).unwrap();
     path
-}
-
-/// A port that was free a moment ago: Redis takes no other kind.
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
-fn spawn(arguments: &[String]) -> Child {
-    let server = std::env::var_os("PORTICO_REDIS_SERVER").unwrap_or_else(|| "redis-server".into());
-    let mut command = Command::new(server);
-    let mut child =
-        command.args(arguments).stdout(Stdio::piped()).spawn().expect("redis-server is there after scripts/setup");
-    let mut output = BufReader::new(child.stdout.take().unwrap());
-    let (mut line, mut said) = (String::new(), String::new());
-    // Valkey says the same
-    while !line.contains("Ready to accept connections") {
-        said.push_str(&line);
-        line.clear();
-        assert!(output.read_line(&mut line).unwrap() > 0, "it ended:\n{said}");
-    }
-    // what it goes on to say is read, so that it never waits for that
-    std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
-    child
 }
 
 fn text(value: &redis::Value) -> String {
