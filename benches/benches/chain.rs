@@ -8,7 +8,7 @@ use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderValue, Request, Response};
-use portico_core::limit::{MemoryStore, Quota, Verdict};
+use portico_core::limit::{Draw, MemoryStore, Rule, Verdict};
 use portico_core::sim::block_on;
 use portico_core::{Body, CollectError, FetchError, Gateway, Peer, Platform, StoreError, Timestamp, config};
 use serde_json::json;
@@ -43,8 +43,8 @@ impl Platform for Bench {
         0x0123_4567_89ab_cdef_0123_4567_89ab_cdef
     }
 
-    async fn rate_limit(&self, key: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
-        Ok(self.limits.take(key, quota, self.now(), cost))
+    async fn rate_limit(&self, key: &str, rules: &[Rule], draw: Draw) -> Result<Vec<Verdict>, StoreError> {
+        Ok(self.limits.step(key, rules, || self.now(), draw))
     }
 
     async fn read(&self, _: &str) -> Result<Option<Bytes>, StoreError> {

@@ -58,7 +58,7 @@ fn filled(quota: &Quota) -> MemoryStore {
     let before = resident();
     let store = MemoryStore::new(2 * KEYS as usize, 1);
     for key in all.keys() {
-        store.take(key, quota, START, quota.burst() / 2);
+        store.take(key, quota, || START, quota.burst() / 2);
     }
     assert_eq!(store.len() as u64, KEYS);
     if let Some((before, after)) = before.zip(resident()) {
@@ -88,7 +88,7 @@ fn memory(criterion: &mut Criterion) {
                 let mut allowed = 0_u64;
                 for key in sequence.keys() {
                     now = now + Duration::from_micros(1);
-                    allowed += u64::from(store.take(key, &quota, now, 1).allowed);
+                    allowed += u64::from(store.take(key, &quota, || now, 1).allowed);
                 }
                 allowed
             });
@@ -100,7 +100,7 @@ fn memory(criterion: &mut Criterion) {
             || MemoryStore::new(KEYS as usize / 2, 1),
             |store| {
                 for key in fresh.keys() {
-                    store.take(key, &quota, START, 1);
+                    store.take(key, &quota, || START, 1);
                 }
                 store
             },

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use crate::config::Hash;
 use crate::context::{Context, Principal, RequestId, Trace};
 use crate::decision::{Decision, Outcome, Policy, Reason};
+use crate::limit::Slot;
 use crate::peer::{Country, Peer};
 use crate::platform::{Platform, Timestamp};
 use crate::policy::identity::Errand;
@@ -23,6 +24,9 @@ pub struct After {
     pub record: Record,
     /// What nobody had to wait for.
     pub follow_up: FollowUp,
+    /// The request's place among those that are under way, on a route that limits these: kept until the response's body was sent or
+    /// given up.
+    pub slot: Option<Slot>,
 }
 
 /// What could wait until the response was on its way: key sets that are to be fetched anew, copies of them to be stored. Nearly

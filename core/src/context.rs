@@ -14,6 +14,7 @@ use crate::digest;
 use crate::error::Refusal;
 use crate::gateway::Route;
 use crate::jwt;
+use crate::limit::Slot;
 use crate::net::Net;
 use crate::peer::{Certificate, Country, Peer};
 use crate::platform::{Platform, Timestamp};
@@ -110,12 +111,14 @@ pub struct Context<'g> {
     pub principal: Option<Arc<Principal>>,
     /// What CORS adds to the response.
     pub cors: cors::Grant<'g>,
-    /// What the rate limit adds to the response.
-    pub rate: Option<rate_limit::Standing<'g>>,
+    /// How it stands with its limits, in the order in which they were asked.
+    pub standings: Vec<rate_limit::Standing<'g>>,
     /// The upstream that was asked, as `upstream target`.
     pub upstream: Option<&'g Arc<str>>,
     /// What was decided so far.
     pub decisions: Vec<Decision>,
+    /// The request's place among those that are under way.
+    pub(crate) slot: Option<Slot>,
     /// What is to be done after the response.
     pub(crate) errands: Vec<Errand>,
 }
@@ -160,9 +163,10 @@ impl<'g> Context<'g> {
             params: Vec::new(),
             principal: None,
             cors: cors::Grant::Nothing,
-            rate: None,
+            standings: Vec::new(),
             upstream: None,
             decisions: Vec::with_capacity(8),
+            slot: None,
             errands: Vec::new(),
         }
     }

@@ -33,8 +33,14 @@ pub enum Policy {
     BodyLimit,
     /// The rate limit.
     RateLimit,
+    /// The quota.
+    Quota,
+    /// The limit of requests that are under way at once.
+    InFlight,
     /// Authentication and authorisation.
     Auth,
+    /// The choice of a plan.
+    Plan,
     /// The request's transformation.
     Request,
     /// Forwarding, or answering on the spot.
@@ -45,14 +51,17 @@ pub enum Policy {
 
 impl Policy {
     /// Every one, in their order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Path,
         Self::Route,
         Self::Cors,
         Self::Ip,
         Self::BodyLimit,
         Self::RateLimit,
+        Self::Quota,
+        Self::InFlight,
         Self::Auth,
+        Self::Plan,
         Self::Request,
         Self::Forward,
         Self::Response,
@@ -67,7 +76,10 @@ impl Policy {
             Self::Ip => "ip",
             Self::BodyLimit => "body_limit",
             Self::RateLimit => "rate_limit",
+            Self::Quota => "quota",
+            Self::InFlight => "in_flight",
             Self::Auth => "auth",
+            Self::Plan => "plan",
             Self::Request => "request",
             Self::Forward => "forward",
             Self::Response => "response",
@@ -170,10 +182,13 @@ reasons! {
     AddressAllowed "address_allowed" Nobody 200 "The client's address may pass.",
     BodyWithinLimit "body_within_limit" Nobody 200 "The body's declared length is within the limit, or none was declared.",
     WithinRateLimit "within_rate_limit" Nobody 200 "The rate limit has room.",
+    WithinQuota "within_quota" Nobody 200 "The quota has room.",
+    WithinInFlight "within_in_flight" Nobody 200 "Few enough requests are under way.",
     KeyValid "key_valid" Nobody 200 "The API key is known.",
     CertificateValid "certificate_valid" Nobody 200 "The client certificate is known.",
     TokenValid "token_valid" Nobody 200 "The token is valid.",
     Anonymous "anonymous" Nobody 200 "No credentials were presented and the route does not insist on them.",
+    PlanSelected "plan_selected" Nobody 200 "The caller has a plan.",
     Transformed "transformed" Nobody 200 "The message was rewritten.",
     Forwarded "forwarded" Nobody 200 "The upstream answered.",
     Responded "responded" Nobody 200 "The gateway answered by itself.",
@@ -189,6 +204,8 @@ reasons! {
     BodyTooLarge "body_too_large" Client 413 "The request body is too large.",
     HeadersTooLarge "headers_too_large" Client 431 "The request headers are too large.",
     RateLimited "rate_limited" Client 429 "Too many requests.",
+    QuotaExceeded "quota_exceeded" Client 429 "The quota is used up.",
+    TooManyInFlight "too_many_in_flight" Client 429 "Too many requests at once.",
     CredentialsMissing "credentials_missing" Client 401 "Credentials are required.",
     CredentialsAmbiguous "credentials_ambiguous" Client 400 "The credentials are given more than once.",
     KeyUnknown "key_unknown" Client 401 "The API key is not known.",
@@ -208,6 +225,7 @@ reasons! {
     TokenClaim "token_claim" Client 401 "A claim of the token is missing or malformed.",
     ScopeMissing "scope_missing" Client 403 "A required scope is missing.",
     ClaimRefused "claim_refused" Client 403 "A claim does not permit this.",
+    PlanMissing "plan_missing" Client 403 "The caller has no plan.",
     TemplateValueMissing "template_value_missing" Client 400 "The request lacks a value that the upstream's path needs.",
     TemplateValueUnsafe "template_value_unsafe" Client 400 "A value of the request cannot stand where it is needed.",
     ClientTimeout "client_timeout" Client 408 "The request body did not come in time.",

@@ -13,7 +13,8 @@ use crate::decision::{Decision, Outcome, Policy, Reason};
 use crate::gateway::{Gateway, Route};
 use crate::peer::Country;
 use crate::policy::Policies;
-use crate::policy::rate_limit::RateLimit;
+use crate::policy::in_flight::InFlight;
+use crate::policy::rate_limit::Limit;
 use crate::policy::security_headers::SecurityHeaders;
 
 /// What became of a request, from its [`Record`]. Of the values of header fields only the ids and the client's address are in
@@ -209,27 +210,30 @@ impl<'a> Facts<'a> {
 }
 
 /// The order is that of `Gateway::handle`.
-fn stages(route: Option<&Route>) -> [Stage; 13] {
-    let limit = route.and_then(|route| route.policies.rate_limit.as_ref());
-    let (before, after) = match limit.is_some_and(RateLimit::needs_identity) {
-        true => (Policy::Auth, Policy::RateLimit),
-        false => (Policy::RateLimit, Policy::Auth),
+fn stages(route: Option<&Route>) -> Vec<Stage> {
+    let after_auth = |policy: &Policy| {
+        route.map(|route| &route.policies).is_some_and(|policies| match policy {
+            Policy::RateLimit | Policy::Quota => {
+                policies.limit(*policy).map_or(policies.plan.is_some(), Limit::needs_identity)
+            }
+            Policy::InFlight => policies.in_flight.as_ref().is_some_and(InFlight::needs_identity),
+            _ => false,
+        })
     };
-    [
+    let (after, before): (Vec<_>, Vec<_>) =
+        [Policy::RateLimit, Policy::Quota, Policy::InFlight].into_iter().partition(after_auth);
+    let mut stages = vec![
         Stage::Policy(Policy::Path),
         Stage::Identify,
         Stage::Policy(Policy::Route),
         Stage::Policy(Policy::Cors),
         Stage::Policy(Policy::Ip),
         Stage::Policy(Policy::BodyLimit),
-        Stage::Policy(before),
-        Stage::Policy(after),
-        Stage::Policy(Policy::Request),
-        Stage::Policy(Policy::Forward),
-        Stage::Policy(Policy::Response),
-        Stage::SecurityHeaders,
-        Stage::After,
-    ]
+    ];
+    stages.extend(before.into_iter().chain([Policy::Auth, Policy::Plan]).chain(after).map(Stage::Policy));
+    stages.extend([Policy::Request, Policy::Forward, Policy::Response].map(Stage::Policy));
+    stages.extend([Stage::SecurityHeaders, Stage::After]);
+    stages
 }
 
 /// What was decided at a stage, or why nothing was.
@@ -269,8 +273,16 @@ fn undecided(stage: Stage, route: Option<&Route>, record: &Record) -> Happened {
         Stage::Policy(Policy::Route | Policy::Forward) => (true, false),
         Stage::Policy(Policy::Ip) => (configured(|policies| policies.ip.is_some()), false),
         Stage::Policy(Policy::BodyLimit) => (configured(|policies| policies.body_limit.is_some()), false),
-        Stage::Policy(Policy::RateLimit) => (configured(|policies| policies.rate_limit.is_some()), false),
+        Stage::Policy(policy @ (Policy::RateLimit | Policy::Quota)) => {
+            // once a plan is selected it is known whether it has such a limit
+            let selected = record.decisions.iter().any(|decision| decision.reason == Reason::PlanSelected);
+            let limited =
+                |policies: &Policies| policies.limit(policy).is_some() || policies.plan.is_some() && !selected;
+            (policies.is_none_or(limited), false)
+        }
+        Stage::Policy(Policy::InFlight) => (configured(|policies| policies.in_flight.is_some()), false),
         Stage::Policy(Policy::Auth) => (configured(|policies| policies.auth.is_some()), false),
+        Stage::Policy(Policy::Plan) => (configured(|policies| policies.plan.is_some()), false),
         Stage::Policy(Policy::Request) => (configured(|policies| policies.request.is_some()), false),
         Stage::Policy(Policy::Response) => (configured(|policies| policies.response.is_some()), false),
     };

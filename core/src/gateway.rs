@@ -26,7 +26,7 @@ use crate::net::Net;
 use crate::peer::Peer;
 use crate::platform::Platform;
 use crate::policy::transform::{ResponseTransform, Target};
-use crate::policy::{Policies, cors};
+use crate::policy::{Policies, cors, rate_limit};
 use crate::route::{self, Found, Lookup, Router};
 
 /// A compiled configuration, ready to serve. Frozen: a new configuration is a new gateway.
@@ -101,15 +101,21 @@ impl Gateway {
         let signed = debug::take(&mut context.headers);
         let signed =
             signed.zip(self.debug.as_ref()).is_some_and(|(field, debug)| debug.permit(platform, &context, &field));
-        let mut response = match self.serve(platform, &mut context, body).await {
-            Ok(response) => response,
-            Err(refusal) => refusal.response(context.id.as_str()),
+        let served = self.serve(platform, &mut context, body).await;
+        let outcome = match &served {
+            Ok(response) => rate_limit::Outcome::answered(&context, response),
+            Err(refusal) => rate_limit::Outcome::refused(refusal.reason),
         };
+        for standing in &mut context.standings {
+            standing.settle(platform, outcome).await;
+        }
+        let mut response = served.unwrap_or_else(|refusal| refusal.response(context.id.as_str()));
         without_needless_body(&context.method, &mut response);
         self.finish(&mut context, response.headers_mut());
         let traced = signed && !is_health(&context);
         let follow_up = FollowUp::new(std::mem::take(&mut context.errands));
-        let after = After { record: Record::new(context, response.status(), self.hash), follow_up };
+        let slot = context.slot.take();
+        let after = After { record: Record::new(context, response.status(), self.hash), follow_up, slot };
         if traced {
             debug::show(&mut response, &Explanation::new(self, &after.record));
         }
@@ -149,14 +155,27 @@ impl Gateway {
         if let Some(body_limit) = &policies.body_limit {
             body_limit.check(context, &body)?;
         }
-        if let Some(limit) = policies.rate_limit.as_ref().filter(|limit| !limit.needs_identity()) {
+        for limit in policies.limits.iter().filter(|limit| !limit.needs_identity()) {
             limit.check(platform, context).await?;
+        }
+        if let Some(in_flight) = policies.in_flight.as_ref().filter(|limit| !limit.needs_identity()) {
+            in_flight.check(context)?;
         }
         if let Some(auth) = &policies.auth {
             auth.check(platform, context).await?;
         }
-        if let Some(limit) = policies.rate_limit.as_ref().filter(|limit| limit.needs_identity()) {
+        let of_plan = match &policies.plan {
+            Some(plan) => plan.select(context)?,
+            None => &[],
+        };
+        for limit in policies.limits.iter().filter(|limit| limit.needs_identity()) {
             limit.check(platform, context).await?;
+        }
+        for limit in of_plan {
+            limit.check(platform, context).await?;
+        }
+        if let Some(in_flight) = policies.in_flight.as_ref().filter(|limit| limit.needs_identity()) {
+            in_flight.check(context)?;
         }
 
         let mut response = match &route.action {
@@ -281,9 +300,7 @@ impl Gateway {
             cors.remember(context);
         }
         context.cors.apply(headers);
-        if let Some(standing) = &context.rate {
-            standing.apply(headers);
-        }
+        rate_limit::apply(&context.standings, headers);
         if let Some(security) = context.route.and_then(|route| route.policies.security_headers.as_ref()) {
             security.apply(headers, context.secure);
         }

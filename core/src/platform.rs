@@ -16,7 +16,7 @@ use http::{Request, Response};
 
 use crate::body::Body;
 use crate::jwt;
-use crate::limit::{Quota, Verdict};
+use crate::limit::{Draw, Rule, Verdict};
 
 /// What a runtime gives to core.
 #[expect(
@@ -55,8 +55,9 @@ pub trait Platform {
     /// 128 random bits, unpredictable to clients: request ids and trace ids are made of them.
     fn random(&self) -> u128;
 
-    /// One atomic load-decide-save of the limit named `key`, see [`limit`](crate::limit).
-    async fn rate_limit(&self, key: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError>;
+    /// One atomic load-[step](crate::limit::step)-save of the limit named `key`: what `draw` says, by all of its rules together. What
+    /// comes back is what each rule says, in their order. A key always comes with rules of the same kinds; their numbers may change.
+    async fn rate_limit(&self, key: &str, rules: &[Rule], draw: Draw) -> Result<Vec<Verdict>, StoreError>;
 
     /// What the platform's own key-value store holds under `key`, `None` when it holds nothing.
     ///

@@ -1,11 +1,11 @@
-//! Points in time as text.
+//! Points in time as text, and dates.
 
 use crate::platform::Timestamp;
 
 /// RFC 3339 in UTC, to the millisecond: `2026-03-01T12:03:44.125Z`.
 pub fn rfc3339(time: Timestamp) -> String {
     let seconds = time.as_secs();
-    let (year, month, day) = date(seconds / 86_400);
+    let (year, month, day) = date((seconds / 86_400) as i64);
     format!("{year:04}-{month:02}-{day:02}T{}.{:03}Z", clock(time), time.as_micros() / 1_000 % 1_000)
 }
 
@@ -17,15 +17,23 @@ pub fn clock(time: Timestamp) -> String {
 
 /// The date of a day since 1970-01-01. Counted in years that begin in March, so that the leap day is the last one
 /// (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`).
-fn date(day: u64) -> (u64, u64, u64) {
+pub(crate) const fn date(day: i64) -> (i64, i64, i64) {
     let days = day + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let march_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * march_month + 2) / 5 + 1;
     let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+    (era * 400 + year_of_era + (month <= 2) as i64, month, day)
+}
+
+/// The first day of a month, counted from 1970-01-01; month 13 is the next year's first (`days_from_civil`, as above).
+pub(crate) const fn first_day(year: i64, month: i64) -> i64 {
+    let (year, march_month) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + (153 * march_month + 2) / 5;
+    era * 146_097 + day_of_era - 719_468
 }
 
 #[cfg(test)]
@@ -46,5 +54,24 @@ mod tests {
             assert_eq!(rfc3339(Timestamp::from_secs(seconds)), text);
         }
         assert_eq!(rfc3339(Timestamp::from_micros(1_999_999)), "1970-01-01T00:00:01.999Z");
+        assert_eq!(date(-1), (1969, 12, 31));
+    }
+
+    #[test]
+    fn days_follow_each_other_and_months_begin_with_their_first() {
+        let mut before = (-1, 12, 31);
+        for day in -719_528..=1_000_000 {
+            let (year, month, of_month) = date(day);
+            let follows = match before {
+                (_, _, 1..28) => (before.0, before.1, before.2 + 1),
+                (_, _, 28..) if of_month > 1 => (before.0, before.1, before.2 + 1),
+                (_, 12, _) => (before.0 + 1, 1, 1),
+                _ => (before.0, before.1 + 1, 1),
+            };
+            assert_eq!((year, month, of_month), follows);
+            assert_eq!(first_day(year, month) + of_month - 1, day);
+            before = follows;
+        }
+        assert_eq!(first_day(2026, 13), first_day(2027, 1));
     }
 }

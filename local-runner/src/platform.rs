@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use portico_core::limit::{MemoryStore, Quota, Verdict};
+use portico_core::limit::{Draw, MemoryStore, Rule, Verdict};
 use portico_core::{Body, CollectError, FetchError, Platform, StoreError, Timestamp, jwt};
 use portico_native::body::NativeBody;
 use portico_native::upstream::Upstreams;
@@ -110,11 +110,11 @@ impl Platform for NativePlatform {
         system::random()
     }
 
-    async fn rate_limit(&self, key: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
+    async fn rate_limit(&self, key: &str, rules: &[Rule], draw: Draw) -> Result<Vec<Verdict>, StoreError> {
         match &self.redis {
             // boxed, like the two below: every request's future would be as large as this one otherwise
-            Some(redis) => Box::pin(redis.take(key, quota, cost)).await,
-            None => Ok(self.limits.take(key, quota, self.now(), cost)),
+            Some(redis) => Box::pin(redis.step(key, rules, draw)).await,
+            None => Ok(self.limits.step(key, rules, || self.now(), draw)),
         }
     }
 

@@ -3,26 +3,28 @@
 //! A limit is one script of core's ([`script`]) in one round trip: `EVALSHA`, and `EVAL` when Redis does not know the script yet, or no
 //! more. Each script and each value has one key. An answer that was lost is asked for once more, so that a request may count twice
 //! then, and never not at all. Whoever gets no answer within a second goes on without one; the log says so once, and once more
-//! when there are answers again.
+//! when there are answers again: for limits, for values that are read and for those that are written each on its own.
 
 mod link;
 mod question;
+mod server;
+mod trouble;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use portico_core::limit::script::{self, SCRIPT};
-use portico_core::limit::{Quota, Verdict};
+use portico_core::limit::{Draw, Rule, Verdict};
 use portico_core::{MAX_VALUE, StoreError};
 use redis::Value;
 use ring::digest;
 use rustls::RootCertStore;
 
-pub use self::link::AddressError;
 use self::link::Link;
-use self::question::Question;
+use self::question::{Purpose, Question};
+pub use self::server::AddressError;
 use crate::values::is_key;
 
 /// A Redis or Valkey, connected when it is first asked, by one connection for all requests. It has no parts that show: its address
@@ -31,8 +33,8 @@ pub struct Redis {
     link: Link,
     /// By which it knows the script.
     sha1: Arc<str>,
-    /// Whether the last question remained without an answer, and the log says so.
-    silent: AtomicBool,
+    /// For which purposes the last question remained without an answer, and the log says so: their bits.
+    silent: AtomicU8,
 }
 
 impl std::fmt::Debug for Redis {
@@ -47,28 +49,32 @@ impl Redis {
     pub fn new(address: &str, roots: impl FnOnce() -> RootCertStore) -> Result<Self, AddressError> {
         let sha1 = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, SCRIPT.as_bytes());
         let sha1: String = sha1.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { link: Link::new(address, roots)?, sha1: sha1.into(), silent: AtomicBool::new(false) })
+        Ok(Self { link: Link::new(address, roots)?, sha1: sha1.into(), silent: AtomicU8::new(0) })
     }
 
     /// Connects, before a request has to wait for that, and lets the log say when there is no answer.
     pub async fn greet(&self) {
         // what is wrong is in the log
-        drop(self.ask(&Question::Command(redis::cmd("PING"))).await);
+        drop(self.ask(&Question::Command(Purpose::Limits, redis::cmd("PING"))).await);
     }
 
     /// One step of the limit named `name`.
-    pub(crate) async fn take(&self, name: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
-        let arguments = script::arguments(quota, cost);
-        let step = Question::Script { sha1: Arc::clone(&self.sha1), key: script::key(name), arguments };
-        let answer: Vec<i64> = redis::from_redis_value(self.ask(&step).await?).map_err(|_| StoreError)?;
-        script::verdict(&answer, quota, cost)
+    pub(crate) async fn step(&self, name: &str, rules: &[Rule], draw: Draw) -> Result<Vec<Verdict>, StoreError> {
+        let (key, arguments) = (script::key(name), script::arguments(rules, draw));
+        let step = Question::Script { sha1: Arc::clone(&self.sha1), key: key.clone(), arguments };
+        let Value::Array(answer) = self.ask(&step).await? else { return Err(StoreError) };
+        let [Value::Int(now), Value::BulkString(found)] = answer.as_slice() else { return Err(StoreError) };
+        script::verdicts(*now, found, rules, draw).map_err(|unreadable| {
+            tracing::error!(help = "delete the key, or give limits a database of their own", key, "{unreadable}");
+            StoreError
+        })
     }
 
     /// The value under `key`.
     pub(crate) async fn read(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
         let mut read = redis::cmd("GET");
         read.arg(value(key)?);
-        match self.ask(&Question::Command(read)).await? {
+        match self.ask(&Question::Command(Purpose::Reads, read)).await? {
             Value::Nil => Ok(None),
             Value::BulkString(bytes) if bytes.len() <= MAX_VALUE => Ok(Some(bytes.into())),
             _ => Err(StoreError),
@@ -83,21 +89,24 @@ impl Redis {
         let millis = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).clamp(1, LONGEST);
         let mut write = redis::cmd("SET");
         write.arg(value(key)?).arg(bytes.as_ref()).arg("PX").arg(millis);
-        self.ask(&Question::Command(write)).await.map(drop)
+        self.ask(&Question::Command(Purpose::Writes, write)).await.map(drop)
     }
 
     /// Asks, and lets the log say that there are no answers, or that there are again.
     async fn ask(&self, question: &Question) -> Result<Value, StoreError> {
-        let answer = self.link.ask(question).await;
+        let (purpose, answer) = (question.purpose(), self.link.ask(question).await);
+        let (bit, name) = (purpose.bit(), purpose.name());
         match &answer {
-            Ok(_) if self.silent.load(Ordering::Relaxed) && self.silent.swap(false, Ordering::Relaxed) => {
-                tracing::info!("the Redis of `state` answers again");
+            Ok(_) if self.silent.load(Ordering::Relaxed) & bit != 0 => {
+                if self.silent.fetch_and(!bit, Ordering::Relaxed) & bit != 0 {
+                    tracing::info!("the Redis of `state` answers again for {name}");
+                }
             }
-            Err(trouble) if !self.silent.swap(true, Ordering::Relaxed) => {
-                let help = trouble.help();
+            Err(trouble) if self.silent.fetch_or(bit, Ordering::Relaxed) & bit == 0 => {
+                let (help, otherwise) = (trouble.help(), purpose.otherwise());
                 tracing::error!(
                     help,
-                    "no answer from the Redis of `state`: {trouble}; until there is one `on_error` decides"
+                    "no answer from the Redis of `state` for {name}: {trouble}; until there is one {otherwise}"
                 );
             }
             Ok(_) | Err(_) => {}

@@ -4,6 +4,7 @@ use http::{Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use portico_core::forward::hop_by_hop::asks_for_websocket;
+use portico_core::limit::Slot;
 use tokio::io::copy_bidirectional;
 
 use crate::drain::Watcher;
@@ -26,8 +27,8 @@ pub(crate) fn granted<B>(response: &mut Response<B>) -> Option<OnUpgrade> {
 /// Passes bytes both ways until both sides are done, one broke off, or the server has to end. A side that is done
 /// sending may still receive.
 ///
-/// This task belongs to no configuration: a reload does not touch it.
-pub(crate) async fn join(client: OnUpgrade, upstream: OnUpgrade, mut watcher: Watcher) {
+/// This task belongs to no configuration: a reload does not touch it. The request is under way until it ends, and so has its place.
+pub(crate) async fn join(client: OnUpgrade, upstream: OnUpgrade, mut watcher: Watcher, _slot: Option<Slot>) {
     let joined = async {
         let (client, upstream) = tokio::try_join!(client, upstream)?;
         let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));

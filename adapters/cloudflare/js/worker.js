@@ -51,45 +51,50 @@ function forget() {
  * runtime holds an answer back until what was stored before it is durable (output gates), so no step is forgotten.
  */
 export class RateLimit extends DurableObject {
-  /** The state: microseconds since the epoch. `undefined` for a bucket that is full. */
+  /** When the state may be forgotten, in microseconds since the epoch, and the state. Nothing for a key of which nothing is taken. */
   #stored;
   #alarm = false;
 
   constructor(context, env) {
     super(context, env);
-    this.#stored = context.storage.kv.get("tat");
+    this.#stored = context.storage.kv.get("state") ?? [];
   }
 
-  /** One step: the numbers of `limits::step` but the last, which is stored. */
-  take(interval, burst, cost) {
+  /** One step: the verdicts of `limits::decide`, in numbers. */
+  step(rules, draw, units) {
     let answer;
     try {
-      answer = enter(portico.limit, this.#stored, interval, burst, Date.now() * 1000, cost);
+      answer = enter(portico.limit, this.#stored, rules, Date.now() * 1000, draw, units);
     } catch (error) {
       // not at once: to a request of this isolate, with nothing left to wait for, the runtime would not tell what `enter` said
       return new Promise((_, reject) => setTimeout(reject, 0, error));
     }
-    if (answer.length === 0) throw new RangeError("no quota");
-    const next = answer[4];
-    if (next !== this.#stored) {
-      this.#stored = next;
-      this.ctx.storage.kv.put("tat", next);
+    if (answer.length === 0) throw new RangeError(`the rules [${rules}] or their state [${this.#stored}] cannot be read`);
+    const end = 1 + answer[0];
+    if (end < answer.length) {
+      this.#stored = answer.slice(end);
+      this.ctx.storage.kv.put("state", this.#stored);
       if (!this.#alarm) {
         this.#alarm = true;
-        this.ctx.storage.setAlarm(Math.ceil(next / 1000) + 1000);
+        this.#wake();
       }
     }
-    return answer.subarray(0, 4);
+    return answer.slice(1, end);
   }
 
-  /** Forgets a bucket that is full again: an object that stores nothing costs nothing. */
+  /** Forgets what is as if it had never been: an object that stores nothing costs nothing. */
   async alarm() {
-    if (this.#stored > Date.now() * 1000) {
-      await this.ctx.storage.setAlarm(Math.ceil(this.#stored / 1000) + 1000);
+    if (this.#stored[0] > Date.now() * 1000) {
+      await this.#wake();
       return;
     }
-    this.#stored = undefined;
+    this.#stored = [];
     this.#alarm = false;
     await this.ctx.storage.deleteAll();
+  }
+
+  /** Sets the alarm. */
+  #wake() {
+    return this.ctx.storage.setAlarm(Math.ceil(this.#stored[0] / 1000) + 1000);
   }
 }

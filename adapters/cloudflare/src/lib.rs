@@ -84,8 +84,8 @@ pub fn forget(id: u32) {
     task::forget(id);
 }
 
-/// One step of a rate limit, for the Durable Object that keeps its state; `limits::step` says what the numbers are.
+/// One step of a rate limit, for the Durable Object that keeps its state; `limits::decide` says what the numbers are.
 #[wasm_bindgen]
-pub fn limit(stored: Option<f64>, interval: f64, burst: u32, now: f64, cost: u32) -> Vec<f64> {
-    limits::step(stored, interval, burst, now, cost)
+pub fn limit(stored: &[f64], rules: &[f64], now: f64, draw: u8, units: u32) -> Vec<f64> {
+    limits::decide(stored, rules, now, draw, units)
 }

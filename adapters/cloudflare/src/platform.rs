@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::HOST;
 use http::{HeaderMap, Request, Response, StatusCode};
 use portico_core::forward::BINDING;
-use portico_core::limit::{Quota, Verdict};
+use portico_core::limit::{Draw, Rule, Verdict};
 use portico_core::{After, Body, CollectError, FetchError, Platform, StoreError, Timestamp, jwt};
 use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::ReadableStream;
@@ -111,8 +111,8 @@ impl Platform for Workers {
         instance::random()
     }
 
-    async fn rate_limit(&self, key: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
-        limits::take(&self.env, key, quota, cost).await
+    async fn rate_limit(&self, key: &str, rules: &[Rule], draw: Draw) -> Result<Vec<Verdict>, StoreError> {
+        limits::step(&self.env, key, rules, draw).await
     }
 
     async fn read(&self, key: &str) -> Result<Option<Bytes>, StoreError> {

@@ -61,7 +61,7 @@ test("an object forgets a bucket that is full again, not before", async (t) => {
   await one.probe({ clock: 1_500 });
   await one.request("/");
   await one.probe({ clock: 0 });
-  assert.match(await one.logged("alarm over"), /"tat"/);
+  assert.match(await one.logged("alarm over"), /"state"/);
   await one.logged("alarm over []");
   assert.equal((await one.request("/")).headers["x-ratelimit-remaining"], "1");
 });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use portico_core::limit::{Quota, Verdict};
+use portico_core::limit::{Draw, Rule, Verdict};
 use portico_core::{Body, CollectError, FetchError, Platform, StoreError, Timestamp, jwt};
 use portico_native::body::NativeBody;
 use portico_native::{system, verify};
@@ -70,9 +70,9 @@ impl Platform for Lambda {
         system::random()
     }
 
-    async fn rate_limit(&self, key: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
+    async fn rate_limit(&self, key: &str, rules: &[Rule], draw: Draw) -> Result<Vec<Verdict>, StoreError> {
         // boxed, as the others of the SDK: every request's future would be as large as this one otherwise
-        Box::pin(self.instance.state()?.take(key, quota, cost, self.now(), self.left())).await
+        Box::pin(self.instance.state()?.step(key, rules, draw, || self.now(), self.left())).await
     }
 
     async fn read(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
@@ -94,6 +94,7 @@ impl Platform for Lambda {
 
 #[cfg(test)]
 mod tests {
+    use portico_core::limit::Quota;
     use tokio::time::Instant;
 
     use super::*;
@@ -109,9 +110,9 @@ mod tests {
         let lambda = Lambda { instance, secrets: Arc::default(), deadline };
         // each by itself: tokio's time is not that of the deadline
         let most = Duration::from_secs(1) - MARGIN + Duration::from_millis(1);
-        let quota = Quota::new(1, Duration::from_secs(1), 1).unwrap();
+        let rules = [Rule::Gcra(Quota::new(1, Duration::from_secs(1), 1).unwrap())];
         let started = Instant::now();
-        assert_eq!(lambda.rate_limit("a", &quota, 1).await, Err(StoreError));
+        assert_eq!(lambda.rate_limit("a", &rules, Draw::Take(1)).await, Err(StoreError));
         assert!(started.elapsed() <= most, "{:?}", started.elapsed());
         let started = Instant::now();
         assert_eq!(lambda.read("a").await, Err(StoreError));

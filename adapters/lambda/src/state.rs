@@ -2,13 +2,15 @@
 //!
 //! An item is found by the string `id`. A value is under its own key, in the attribute `value`, a string or bytes: so
 //! operators can put keys there with any tool. A limit's `id` begins with `limit:`, which no value's key can, and its state is the
-//! number `tat` (`limit.rs`). `expires`, in seconds since the epoch, is when DynamoDB may delete an item, if the table's time to live says so.
+//! number `tat` (`limit.rs`) or the text `state` (`swap.rs`). `expires`, in seconds since the epoch, is when DynamoDB may delete an item, if the table's time to live says so.
 //!
 //! Nothing is made before the first question: routes without limits, stored keys and key sets of an issuer do not pay for the SDK.
 
 mod attempts;
 mod connector;
 mod limit;
+mod seen;
+mod swap;
 mod table;
 
 use std::sync::Once;
@@ -17,12 +19,12 @@ use std::time::Duration;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
-use portico_core::limit::{Quota, Verdict};
+use portico_core::limit::{Draw, Rule, Verdict};
 use portico_core::{StoreError, Timestamp};
 use portico_native::upstream::Upstreams;
 
 use connector::Connector;
-use limit::Seen;
+use seen::Seen;
 use table::{Item, Table};
 
 /// The attribute that holds a value.
@@ -49,16 +51,24 @@ impl State {
         Self { table, seen: Seen::default(), too_large: Once::new() }
     }
 
-    /// Takes `cost` from the limit of `key`: one atomic step, exact however many instances there are.
-    pub(crate) async fn take(
+    /// One step of the limit of `key`, exact however many instances there are. What comes back is what each rule says.
+    pub(crate) async fn step(
         &self,
         key: &str,
-        quota: &Quota,
-        cost: u32,
-        now: Timestamp,
+        rules: &[Rule],
+        draw: Draw,
+        now: impl Fn() -> Timestamp,
         left: Duration,
-    ) -> Result<Verdict, StoreError> {
-        self.table.patience.within(left, limit::take(&self.table, &self.seen, key, quota, cost, now)).await
+    ) -> Result<Vec<Verdict>, StoreError> {
+        let step = async {
+            match (rules, draw) {
+                ([Rule::Gcra(quota)], Draw::Take(cost)) => {
+                    limit::take(&self.table, &self.seen, key, quota, cost, now()).await.map(|verdict| vec![verdict])
+                }
+                _ => swap::step(&self.table, &self.seen, key, rules, draw, now).await,
+            }
+        };
+        self.table.patience.within(left, step).await
     }
 
     /// What is under `key`, as of less than a second ago (an eventually consistent read, for half the price).

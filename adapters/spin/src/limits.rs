@@ -12,7 +12,7 @@ mod wasi;
 use std::time::Duration;
 
 use portico_core::digest::sha256_hex;
-use portico_core::limit::{Quota, Verdict};
+use portico_core::limit::{Draw, Rule, Verdict};
 use portico_core::{StoreError, Timestamp};
 use wasip3::clocks::monotonic_clock;
 
@@ -51,23 +51,23 @@ impl Limits {
         }
     }
 
-    /// Takes `cost` from the limit of `key`.
-    pub(crate) async fn take(
+    /// One step of the limit named `key`.
+    pub(crate) async fn step(
         &self,
         key: &str,
-        quota: &Quota,
-        cost: u32,
+        rules: &[Rule],
+        draw: Draw,
         now: impl Fn() -> Timestamp,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Vec<Verdict>, StoreError> {
         let deadline = monotonic_clock::wait_for(nanos(TIMEOUT));
         match self {
             Self::KeyValue(store) => {
                 store.counted();
                 // keys name clients, and are as long as clients like
                 let key = sha256_hex(key.as_bytes());
-                keyvalue::take(store, &key, quota, cost, now, deadline).await
+                keyvalue::step(store, &key, rules, draw, now, deadline).await
             }
-            Self::Redis(redis) => redis.take(key, quota, cost, deadline).await,
+            Self::Redis(redis) => redis.step(key, rules, draw, deadline).await,
             Self::Nowhere => Err(StoreError),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use portico_core::limit::{Quota, Verdict};
+use portico_core::limit::{Draw, Rule, Verdict};
 use portico_core::{After, Body, CollectError, FetchError, Platform, StoreError, Timestamp};
 use wasip3::clocks::{monotonic_clock, system_clock};
 
@@ -69,9 +69,9 @@ impl Platform for Wasi {
         instance::random()
     }
 
-    async fn rate_limit(&self, key: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
+    async fn rate_limit(&self, key: &str, rules: &[Rule], draw: Draw) -> Result<Vec<Verdict>, StoreError> {
         let limits = self.variables.limits.as_ref().ok_or(StoreError)?;
-        limits.take(key, quota, cost, || self.now()).await
+        limits.step(key, rules, draw, || self.now()).await
     }
 
     async fn read(&self, key: &str) -> Result<Option<Bytes>, StoreError> {

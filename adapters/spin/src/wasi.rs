@@ -9,7 +9,7 @@ use std::sync::Once;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use portico_core::limit::{MemoryStore, Quota, Verdict};
+use portico_core::limit::{Draw, MemoryStore, Rule, Verdict};
 use portico_core::{StoreError, Timestamp};
 
 use crate::instance::{self, Unread};
@@ -61,15 +61,15 @@ pub(crate) async fn limits() -> Result<Limits, Unread> {
 pub(crate) struct Limits(MemoryStore);
 
 impl Limits {
-    /// Takes `cost` from the limit of `key`.
-    pub(crate) async fn take(
+    /// One step of the limit of `key`.
+    pub(crate) async fn step(
         &self,
         key: &str,
-        quota: &Quota,
-        cost: u32,
+        rules: &[Rule],
+        draw: Draw,
         now: impl Fn() -> Timestamp,
-    ) -> Result<Verdict, StoreError> {
-        Ok(self.0.take(key, quota, now(), cost))
+    ) -> Result<Vec<Verdict>, StoreError> {
+        Ok(self.0.step(key, rules, now, draw))
     }
 
     /// Nothing: what is of no use any more goes when there is no room for more.

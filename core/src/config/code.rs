@@ -101,6 +101,8 @@ codes! {
     ClientUnknown "client_unknown" Error "The platform never learns about the client what the policy asks.",
     LimitGuarantee "limit_guarantee" Error "The platform cannot count as exactly as the rate limit asks for.",
     OnErrorMissing "on_error_missing" Error "The store of a rate limit is elsewhere, and nothing is said about when it cannot be reached.",
+    InFlightUnsupported "in_flight_unsupported" Error "The platform does not know how many requests are under way.",
+    InFlightPerNode "in_flight_per_node" Note "Each node counts for itself how many requests are under way.",
     LimitBound "limit_bound" Note "Instances lease units of a rate limit: more than the limit may pass, by no more than this.",
 
     WaiverInvalid "waiver_invalid" Error "The waiver names nothing that can be waived, or gives no reason.",

@@ -18,6 +18,7 @@ use crate::gateway::{Action, Gateway, Route};
 use crate::limit::Instance;
 use crate::net::Net;
 use crate::policy::identity::Identity;
+use crate::policy::plan::{Plan, Plans};
 use crate::policy::{Policies, RouteScope, cors};
 use crate::route::{self, Match, MatchError, Router};
 use crate::template::{Template, TemplateError, Variable};
@@ -70,6 +71,7 @@ pub(crate) struct Parts {
     /// By name; `None` for one that is declared but has errors of its own.
     identities: BTreeMap<String, Option<Arc<Identity>>>,
     upstreams: BTreeMap<String, Option<Arc<Upstream>>>,
+    plans: Arc<Plans>,
     instance: Arc<Instance>,
 }
 
@@ -115,7 +117,9 @@ impl Compiler {
         let upstreams = compiler.upstreams(&outline.upstreams, &root.child_key("upstreams"));
         let identities = compiler.identities(&outline.identities, &root.child_key("identities"));
         let (name, realm) = (wire.name.clone(), wire.name.clone());
-        let parts = Arc::new(Parts { realm, identities, upstreams, instance: Arc::default() });
+        let plans = Arc::new(Plans::compile(&outline.plans, &root.child_key("plans"), &mut compiler));
+        let instance = compiler.instance();
+        let parts = Arc::new(Parts { realm, identities, upstreams, plans, instance });
         compiler.parts = Arc::clone(&parts);
         let default_cors = compiler.default_cors(&outline.defaults, &root.child_key("defaults"));
         (compiler, Frame { name, trusted_proxies, debug, redis, default_cors, parts })
@@ -280,7 +284,7 @@ impl Compiler {
     }
 
     /// Checks a name. Keys of limits are names joined by colons, logs and challenges quote them: so they are plain.
-    fn name(&mut self, what: &str, name: &str, at: &At<'_>) {
+    pub(crate) fn name(&mut self, what: &str, name: &str, at: &At<'_>) {
         let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\:".contains(&byte);
         if name.is_empty() {
             self.error(at, format!("{what} needs a name")).code(Code::InvalidName);
@@ -322,6 +326,24 @@ impl Compiler {
             None => {
                 let message = format!("there is no identity `{name}`");
                 let help = suggestion(name, self.parts.identities.keys().map(String::as_str), "identities");
+                self.error(at, message).code(Code::UnknownName).help(help);
+                None
+            }
+        }
+    }
+
+    /// All plans.
+    pub(crate) fn plans(&self) -> Arc<Plans> {
+        Arc::clone(&self.parts.plans)
+    }
+
+    /// The plan of this name; an error when none is declared.
+    pub(crate) fn plan(&mut self, name: &str, at: &At<'_>) -> Option<Arc<Plan>> {
+        match self.parts.plans.by_name.get(name) {
+            Some(plan) => plan.clone(),
+            None => {
+                let message = format!("there is no plan `{name}`");
+                let help = suggestion(name, self.parts.plans.by_name.keys().map(String::as_str), "plans");
                 self.error(at, message).code(Code::UnknownName).help(help);
                 None
             }

@@ -26,5 +26,6 @@ pub(crate) use compile::Compiler;
 pub use compile::compile;
 pub use finding::{Finding, Findings, Part, Severity};
 pub use pointer::{Pointer, Segment};
+pub(crate) use read::closest;
 pub use read::{Read, read};
 pub use waive::Waiver;

@@ -16,6 +16,8 @@ pub struct Outline {
     pub upstreams: BTreeMap<String, Option<wire::Upstream>>,
     /// The identities by name; `None` for one that is declared but could not be read.
     pub identities: BTreeMap<String, Option<wire::Identity>>,
+    /// The plans by name; `None` for one that is declared but could not be read.
+    pub plans: BTreeMap<String, Option<wire::Plan>>,
     /// The policies that every route starts from.
     pub defaults: wire::Policies,
     /// The routes that could be read, in the order of the document.
@@ -41,6 +43,7 @@ impl Outline {
         let gateway = read::<wire::Gateway>(document, &root, findings).value?;
         let upstreams = parts(document, "upstreams", findings);
         let identities = parts(document, "identities", findings);
+        let plans = parts(document, "plans", findings);
         let defaults = document.get("defaults").and_then(|value| part(value, &root.child_key("defaults"), findings));
         let defaults: wire::Policies = defaults.unwrap_or_default();
         let values = document.get("routes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -50,7 +53,7 @@ impl Outline {
             let at = routes_at.child_index(index);
             routes.extend(Route::read(value, at, &defaults, findings));
         }
-        Some(Self { gateway, upstreams, identities, defaults, routes })
+        Some(Self { gateway, upstreams, identities, plans, defaults, routes })
     }
 }
 
@@ -75,8 +78,19 @@ impl Route {
 }
 
 /// What a policy's keys are, in the order of [`wire::Policies`].
-const POLICIES: [&str; 8] =
-    ["cors", "ip", "body_limit", "rate_limit", "auth", "request", "response", "security_headers"];
+const POLICIES: [&str; 11] = [
+    "cors",
+    "ip",
+    "body_limit",
+    "rate_limit",
+    "quota",
+    "in_flight",
+    "auth",
+    "plan",
+    "request",
+    "response",
+    "security_headers",
+];
 
 /// Takes over the defaults that a route does not replace.
 fn join(own: &mut wire::Policies, defaults: &wire::Policies) {
@@ -89,7 +103,10 @@ fn join(own: &mut wire::Policies, defaults: &wire::Policies) {
     either(&mut own.ip, &defaults.ip);
     either(&mut own.body_limit, &defaults.body_limit);
     either(&mut own.rate_limit, &defaults.rate_limit);
+    either(&mut own.quota, &defaults.quota);
+    either(&mut own.in_flight, &defaults.in_flight);
     either(&mut own.auth, &defaults.auth);
+    either(&mut own.plan, &defaults.plan);
     either(&mut own.request, &defaults.request);
     either(&mut own.response, &defaults.response);
     either(&mut own.security_headers, &defaults.security_headers);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Pointer, outline};
+use super::{Pointer, outline, wire};
 use crate::decision::{Decision, Policy, Reason};
 use crate::policy::identity::Identity;
 
@@ -13,6 +13,8 @@ pub(crate) struct Places {
     at: Pointer,
     /// The policies that the route sets itself; the others are written in the defaults.
     own: Vec<Policy>,
+    /// The limits that only a plan can have set.
+    of_plan: Vec<Policy>,
     /// `upstream`, `respond` or `redirect`.
     action: &'static str,
     upstream: Option<Box<str>>,
@@ -47,8 +49,18 @@ enum By {
     ClientCert,
 }
 
-const CONFIGURABLE: [Policy; 7] =
-    [Policy::Cors, Policy::Ip, Policy::BodyLimit, Policy::RateLimit, Policy::Auth, Policy::Request, Policy::Response];
+const CONFIGURABLE: [Policy; 10] = [
+    Policy::Cors,
+    Policy::Ip,
+    Policy::BodyLimit,
+    Policy::RateLimit,
+    Policy::Quota,
+    Policy::InFlight,
+    Policy::Auth,
+    Policy::Plan,
+    Policy::Request,
+    Policy::Response,
+];
 
 impl Places {
     /// The places of a route whose callers prove themselves with `identities`.
@@ -67,6 +79,7 @@ impl Places {
         Self {
             at: route.at.clone(),
             own: CONFIGURABLE.into_iter().filter(own).collect(),
+            of_plan: of_plan(&wire.policies),
             action,
             upstream: wire.upstream.as_deref().map(Into::into),
             jwt: only(Reason::TokenValid),
@@ -88,6 +101,7 @@ impl Places {
             By::Nothing => Pointer::root(),
             By::Routes => routes(),
             By::Policy => policy(),
+            By::Key(_) if self.of_plan.contains(&decision.policy) => policy(),
             By::Key(key) => policy().child_key(key),
             By::Upstream(key) => below(upstream(), key),
             By::Jwt => identity(&self.jwt, "jwt").unwrap_or_else(policy),
@@ -102,10 +116,21 @@ impl Places {
         match policy {
             Policy::Path | Policy::Route => self.at.child_key("match"),
             Policy::Forward => self.at.child_key(self.action),
+            _ if self.of_plan.contains(&policy) => self.policy(Policy::Plan),
             _ if self.own.contains(&policy) => self.at.child_key("policies").child_key(policy.as_str()),
             _ => Pointer::root().child_key("defaults").child_key(policy.as_str()),
         }
     }
+}
+
+/// The limits that a route with plans does not set itself. Which plan it was is the detail of its own decision.
+fn of_plan(policies: &wire::Policies) -> Vec<Policy> {
+    fn is_on<T>(setting: &Option<wire::Setting<T>>) -> bool {
+        matches!(setting, Some(wire::Setting::On(_)))
+    }
+    let limits = [(Policy::RateLimit, is_on(&policies.rate_limit)), (Policy::Quota, is_on(&policies.quota))];
+    let of_plan = limits.into_iter().filter(|(_, own)| is_on(&policies.plan) && !own);
+    of_plan.map(|(policy, _)| policy).collect()
 }
 
 /// The place that decided about a request that no route serves: of the policies, only the CORS of the defaults applies to it.
@@ -156,9 +181,15 @@ impl By {
             | Reason::BodyTooLarge
             | Reason::WithinRateLimit
             | Reason::RateLimited
+            | Reason::WithinQuota
+            | Reason::QuotaExceeded
+            | Reason::WithinInFlight
+            | Reason::TooManyInFlight
             | Reason::KeyValid
             | Reason::CertificateValid
             | Reason::TokenValid
+            | Reason::PlanSelected
+            | Reason::PlanMissing
             | Reason::CredentialsMissing
             | Reason::CredentialsAmbiguous
             | Reason::Transformed

@@ -18,6 +18,7 @@ use serde_json::Value;
 use self::deserializer::At;
 use self::error::{Error, What};
 use self::skips::Skips;
+pub(crate) use self::words::closest;
 use super::{Code, Findings, Pointer};
 
 /// After so many errors the rest waits until these are mended: each costs a pass.
@@ -96,7 +97,7 @@ impl Passes<'_> {
             return self.skips.node(&way).leave_out() && !self.skips.is_gone();
         }
         if let (What::UnknownKey { key, known }, Some((_, map))) = (&what, way.split_last())
-            && let Some(meant) = words::closest(key, known)
+            && let Some(meant) = closest(key, known)
         {
             self.skips.node(map).mean(meant);
         }

@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 pub use jwks::{Jwks, JwksPlace};
-pub use shapes::{BodyLimit, Failure, OneOrMany, Setting};
+pub use shapes::{BodyLimit, Cost, Failure, OneOrMany, Setting, SizeClass};
 
 /// Derives what every wire type has.
 macro_rules! wire {
@@ -56,6 +56,10 @@ wire! {
         #[serde(default)]
         #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Identity>"))]
         pub identities: BTreeMap<String, IgnoredAny>,
+        /// Limits that some callers have and others have not, by name. The policy `plan` says who has which.
+        #[serde(default)]
+        #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Plan>"))]
+        pub plans: BTreeMap<String, IgnoredAny>,
         /// Policies that every route starts from. A route's own value replaces the default one; `off` removes it.
         #[serde(default)]
         #[cfg_attr(feature = "schema", schemars(with = "Policies"))]
@@ -227,6 +231,17 @@ wire! {
         pub scopes: Vec<String>,
     }
 
+    /// A rate limit, a quota, or both, which each consumer that has the plan has for itself, across all routes.
+    pub struct Plan {
+        /// How many requests may pass. Consumers are counted, so that there is no `by`.
+        pub rate_limit: Option<RateLimit>,
+        /// How many requests may pass in a month, a week, a day or an hour. Consumers are counted, so that there is no `by`.
+        pub quota: Option<Quota>,
+        /// The consumers that have it, where a route selects plans `by: consumer`.
+        #[serde(default)]
+        pub consumers: Vec<String>,
+    }
+
     /// What is served and how. Exactly one of `upstream`, `respond` and `redirect`.
     pub struct Route {
         /// A unique name, as in logs and decisions.
@@ -314,8 +329,14 @@ wire! {
         pub body_limit: Option<Setting<BodyLimit>>,
         /// How many requests may pass.
         pub rate_limit: Option<Setting<RateLimit>>,
+        /// How many requests may pass in a month, a week, a day or an hour.
+        pub quota: Option<Setting<Quota>>,
+        /// How many requests may be under way at once.
+        pub in_flight: Option<Setting<InFlight>>,
         /// Who may call.
         pub auth: Option<Setting<Auth>>,
+        /// Which of the plans a caller has, and so how many of its requests may pass.
+        pub plan: Option<Setting<PlanChoice>>,
         /// What is changed before a request goes upstream.
         pub request: Option<Setting<RequestTransform>>,
         /// What is changed before a response goes to the client.
@@ -373,20 +394,29 @@ wire! {
         pub mode: Mode,
     }
 
-    /// A rate limit (GCRA): `limit` per `per` over time, `burst` at once; in any window of `per` at most limit + burst.
+    /// A rate limit: `limit` units per `per`.
     pub struct RateLimit {
         /// Units per `per`.
         pub limit: u32,
         /// The window, such as 1m.
         pub per: String,
-        /// What is counted: ip (default), consumer, route, global, { header: NAME } or { claim: NAME }.
+        /// How it is counted. Default: gcra.
         #[serde(default)]
-        pub by: By,
-        /// Units that may be taken at once. Default: limit.
+        pub algorithm: Algorithm,
+        /// Units that may be taken at once, with gcra. Default: limit.
         pub burst: Option<u32>,
-        /// Units that one request takes. Default: 1.
-        #[serde(default = "one")]
-        pub cost: u32,
+        /// More limits of the same requests, all decided in one step: a request takes its cost from each of them or from none.
+        #[serde(default)]
+        pub tiers: Vec<Tier>,
+        /// What is counted: ip (default), consumer, route, global, { header: NAME } or { claim: NAME }.
+        pub by: Option<By>,
+        /// Units that one request takes: a number, or by method, header and size of the response. Default: 1.
+        #[serde(default)]
+        pub cost: Cost,
+        /// What gives a request's units back, if its upstream failed so: connect_error, timeout, reset, and statuses from 500 to 599 or
+        /// 429. Default: nothing.
+        #[serde(default)]
+        pub refund: Vec<Failure>,
         /// Units that an instance takes from the shared store at once, at most, and spends by itself: a hot key then costs one
         /// step of the store for many requests, and somewhat more than the limit may pass; `portico check` says how much.
         /// At least twice the cost, at most burst. Default: every request is counted in the store.
@@ -400,6 +430,73 @@ wire! {
         /// How the policy acts.
         #[serde(default)]
         pub mode: Mode,
+    }
+
+    /// How a rate limit counts.
+    #[derive(Copy, Default, PartialEq, Eq)]
+    pub enum Algorithm {
+        /// `limit` per `per` over time, `burst` at once: in any window of `per` at most limit + burst.
+        #[default]
+        Gcra,
+        /// Never more than `limit` in any window of `per`; what is taken is back after `per`, or up to a sixtieth of it later.
+        SlidingWindow,
+        /// `limit` in each window of `per`, the first of which began with the Unix epoch: around the end of one up to twice that.
+        FixedWindow,
+    }
+
+    /// One more limit.
+    pub struct Tier {
+        /// Units per `per`.
+        pub limit: u32,
+        /// The window, such as 1h.
+        pub per: String,
+        /// How it is counted. Default: gcra.
+        #[serde(default)]
+        pub algorithm: Algorithm,
+        /// Units that may be taken at once, with gcra. Default: limit.
+        pub burst: Option<u32>,
+    }
+
+    /// A quota: `limit` units in each month, week, day or hour of the calendar.
+    pub struct Quota {
+        /// Units in each of them.
+        pub limit: u32,
+        /// month, week (from Monday), day or hour.
+        pub per: Period,
+        /// The time zone whose calendar it is, such as Europe/Berlin. Default: UTC.
+        pub zone: Option<String>,
+        /// What is counted: consumer (default), ip, route, global, { header: NAME } or { claim: NAME }. Where a rate limit counts the same,
+        /// with the same cost, both are decided in one step.
+        pub by: Option<By>,
+        /// Units that one request takes: a number, or by method, header and size of the response. Default: 1.
+        #[serde(default)]
+        pub cost: Cost,
+        /// What gives a request's units back, if its upstream failed so: connect_error, timeout, reset, and statuses from 500 to 599 or
+        /// 429. Default: nothing.
+        #[serde(default)]
+        pub refund: Vec<Failure>,
+        /// What to do when the store cannot be reached: deny (default, 503), allow, or local: each instance counts for itself.
+        /// `portico check --target` wants it said where the store is elsewhere.
+        pub on_error: Option<OnError>,
+        /// How well it must be counted: exact (default) or approximate. `portico check --target` refuses what a platform cannot keep;
+        /// requests are decided the same.
+        pub guarantee: Option<Guarantee>,
+        /// How the policy acts.
+        #[serde(default)]
+        pub mode: Mode,
+    }
+
+    /// A part of the calendar.
+    #[derive(Copy, PartialEq, Eq)]
+    pub enum Period {
+        /// From the first day of a month on.
+        Month,
+        /// From Monday on.
+        Week,
+        /// From midnight on.
+        Day,
+        /// From the full hour on.
+        Hour,
     }
 
     /// What a rate limit counts.
@@ -443,6 +540,19 @@ wire! {
         Local,
     }
 
+    /// A concurrency limit: how many requests may be under way at once, each until the whole response was sent or the client is gone.
+    /// Each process of the native server counts for itself; other platforms do not count.
+    pub struct InFlight {
+        /// Requests at once, of each of what is counted.
+        #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+        pub limit: u32,
+        /// What is counted: ip (default), consumer, route, global, { header: NAME } or { claim: NAME }.
+        pub by: Option<By>,
+        /// How the policy acts.
+        #[serde(default)]
+        pub mode: Mode,
+    }
+
     /// Who may call.
     pub struct Auth {
         /// Identities of which one must be proven.
@@ -462,6 +572,29 @@ wire! {
         /// How the policy acts.
         #[serde(default)]
         pub mode: Mode,
+    }
+
+    /// Which of the plans a caller has; needs `auth` on the route. The limits of a plan are counted for each consumer, across all routes
+    /// with this policy.
+    pub struct PlanChoice {
+        /// What says it: consumer (default), by the `consumers` of the plans, or { claim: NAME }, which holds the plan's name.
+        #[serde(default)]
+        pub by: PlanBy,
+        /// The plan of callers who have none. Default: they are refused.
+        pub default: Option<String>,
+        /// How the policy acts.
+        #[serde(default)]
+        pub mode: Mode,
+    }
+
+    /// What says which plan a caller has.
+    #[derive(Default, PartialEq, Eq)]
+    pub enum PlanBy {
+        /// The consumer's name.
+        #[default]
+        Consumer,
+        /// A claim, whose value is the name of a plan.
+        Claim(String),
     }
 
     /// What is changed before a request goes upstream.
@@ -538,9 +671,33 @@ wire! {
 }
 
 impl RateLimit {
+    /// What is counted.
+    pub fn by(&self) -> &By {
+        self.by.as_ref().unwrap_or(&By::Ip)
+    }
+
     /// The guarantee that is asked for, by default the best that there is.
     pub fn guarantee(&self) -> Guarantee {
         self.guarantee.unwrap_or(if self.lease.is_some() { Guarantee::Bounded } else { Guarantee::Exact })
+    }
+}
+
+impl InFlight {
+    /// What is counted.
+    pub fn by(&self) -> &By {
+        self.by.as_ref().unwrap_or(&By::Ip)
+    }
+}
+
+impl Quota {
+    /// What is counted.
+    pub fn by(&self) -> &By {
+        self.by.as_ref().unwrap_or(&By::Consumer)
+    }
+
+    /// The guarantee that is asked for, by default the best that there is.
+    pub fn guarantee(&self) -> Guarantee {
+        self.guarantee.unwrap_or(Guarantee::Exact)
     }
 }
 

@@ -63,7 +63,10 @@ fn every_step_is_told_in_its_order() {
             "cors not_applicable",
             "ip not_configured",
             "body_limit not_configured",
+            "quota not_configured",
+            "in_flight not_configured",
             "auth allow routes[0].policies.auth",
+            "plan not_configured",
             "rate_limit allow routes[0].policies.rate_limit",
             "request not_configured",
             "forward allow routes[0].upstream",
@@ -78,9 +81,10 @@ fn every_step_is_told_in_its_order() {
 fn what_a_refusal_kept_from_happening_was_not_reached() {
     let steps = told("/orders/7", &[]);
     assert_eq!(
-        steps[6..10],
+        steps[8..13],
         [
             "auth deny routes[0].policies.auth",
+            "plan not_configured",
             "rate_limit not_reached",
             "request not_configured",
             "forward not_reached",
@@ -91,23 +95,25 @@ fn what_a_refusal_kept_from_happening_was_not_reached() {
     assert_eq!(steps[2..5], ["route not_reached", "cors not_reached", "ip not_configured"]);
     let steps = told("/nowhere", &[("origin", "https://a.example")]);
     assert_eq!(steps[2..5], ["route deny routes", "cors allow defaults.cors.origins", "ip not_reached"]);
-    assert_eq!(steps[11], "security_headers not_reached");
+    assert_eq!(steps[14], "security_headers not_reached");
 }
 
 #[test]
 fn a_limit_by_address_comes_before_authentication() {
     let steps = told("/plain", &[]);
     assert_eq!(
-        steps[3..8],
+        steps[3..10],
         [
             "cors not_configured",
             "ip not_configured",
             "body_limit not_configured",
             "rate_limit allow routes[1].policies.rate_limit",
+            "quota not_configured",
+            "in_flight not_configured",
             "auth not_configured",
         ]
     );
-    assert_eq!(steps[9], "forward respond routes[1].respond");
+    assert_eq!(steps[12], "forward respond routes[1].respond");
 }
 
 #[test]

@@ -1,9 +1,11 @@
-//! What one instance decides by itself: by units that it leased, and by buckets of its own while the store cannot be reached.
+//! What one instance decides by itself: by units that it leased, by buckets of its own while the store cannot be reached, and by how
+//! many requests are under way.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
+use super::in_flight::{Slot, UnderWay};
 use super::lease::{Leases, Terms};
-use super::{MemoryStore, Quota, Verdict};
+use super::{Draw, MemoryStore, Rule, Verdict};
 use crate::platform::{Platform, StoreError};
 
 /// The most keys that are remembered of each kind: a few megabytes at worst.
@@ -14,6 +16,7 @@ const MAX_KEYS: usize = 10_000;
 pub(crate) struct Instance {
     leases: OnceLock<Leases>,
     buckets: OnceLock<MemoryStore>,
+    under_way: Arc<UnderWay>,
 }
 
 impl Instance {
@@ -28,9 +31,14 @@ impl Instance {
         leases.take(platform, key, terms).await
     }
 
-    /// Takes `cost` from a bucket that only this instance knows.
-    pub(crate) fn take<P: Platform>(&self, platform: &P, key: &str, quota: &Quota, cost: u32) -> Verdict {
+    /// One step of a limit that only this instance knows.
+    pub(crate) fn step<P: Platform>(&self, platform: &P, key: &str, rules: &[Rule], draw: Draw) -> Vec<Verdict> {
         let buckets = self.buckets.get_or_init(|| MemoryStore::new(MAX_KEYS, platform.random()));
-        buckets.take(key, quota, platform.now(), cost)
+        buckets.step(key, rules, || platform.now(), draw)
+    }
+
+    /// A place among at most `limit` requests of the key that are under way, `None` when all are taken.
+    pub(crate) fn enter(&self, key: &str, limit: u32) -> Option<Slot> {
+        self.under_way.enter(key, limit)
     }
 }

@@ -32,7 +32,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::memory::Seeded;
-use super::{Quota, SLACK, Verdict, decide};
+use super::{Draw, Quota, Rule, SLACK, Verdict, decide};
 use crate::platform::{Platform, StoreError, Timestamp};
 
 /// Whoever has been asking for longer may have been given up without a trace, as Workers do when a client is gone.
@@ -97,7 +97,7 @@ impl Leases {
                 Step::Decided(verdict) => return Ok(verdict),
                 Step::Ask(ask) => ask,
             };
-            let answer = platform.rate_limit(key, &terms.quota, ask.units).await;
+            let answer = shared(platform, key, &terms.quota, ask.units).await;
             step = self.settle(key, terms, &ask, answer, || platform.now())?;
         }
     }
@@ -122,6 +122,12 @@ impl Leases {
     fn lock(&self) -> MutexGuard<'_, Keys> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Takes units from the store.
+async fn shared<P: Platform>(platform: &P, key: &str, quota: &Quota, units: u32) -> Result<Verdict, StoreError> {
+    let verdicts = platform.rate_limit(key, &[Rule::Gcra(*quota)], Draw::Take(units)).await?;
+    verdicts.first().copied().ok_or(StoreError)
 }
 
 /// Two generations: what was asked for since the younger began is kept when the older goes.

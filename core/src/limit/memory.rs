@@ -2,16 +2,18 @@
 
 mod id;
 mod table;
+mod windows;
 
 use std::hash::{BuildHasher, DefaultHasher};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Quota, Verdict, decide};
+use super::{Draw, Quota, Rule, Verdict, decide, gcra, step};
 use crate::platform::Timestamp;
 use id::Id;
 pub(super) use id::Seeded;
 use table::Table;
+use windows::Windows;
 
 /// Shards, so that threads rarely wait for each other, and none for long.
 const SHARDS: usize = 64;
@@ -26,7 +28,7 @@ const SHARDS: usize = 64;
 /// exhausted key a new quota cheaply.
 #[derive(Debug)]
 pub struct MemoryStore {
-    shards: Vec<Mutex<Table>>,
+    shards: Vec<Shard>,
     /// Has read the seed.
     hasher: DefaultHasher,
     /// The second in which a shard last gave back what it did not need.
@@ -35,31 +37,72 @@ pub struct MemoryStore {
     sweeps: AtomicUsize,
 }
 
+/// Keys of limits that are one GCRA, and keys of all others.
+#[derive(Debug)]
+struct Shard {
+    table: Mutex<Table>,
+    windows: Mutex<Windows>,
+}
+
 impl MemoryStore {
-    /// An empty store for at most about `max_keys` keys (an entry takes 32 to 48 bytes, however long its key). `seed` must be
+    /// An empty store for at most about `max_keys` keys of limits that are one GCRA, and as many of others. An entry takes 32 to 48 bytes,
+    /// however long its key; one with windows about 100, and 16 more for each slice that is in use. `seed` must be
     /// unpredictable to clients: keys hold what clients sent, and a known hash invites collisions.
     pub fn new(max_keys: usize, seed: u128) -> Self {
+        let (max, hasher) = (max_keys.div_ceil(SHARDS), Seeded(seed));
+        let shard = |_| Shard { table: Mutex::new(Table::new(max)), windows: Mutex::new(Windows::new(max, hasher)) };
         Self {
-            shards: (0..SHARDS).map(|_| Mutex::new(Table::new(max_keys.div_ceil(SHARDS)))).collect(),
-            hasher: Seeded(seed).build_hasher(),
+            shards: (0..SHARDS).map(shard).collect(),
+            hasher: hasher.build_hasher(),
             swept: AtomicU64::new(0),
             sweeps: AtomicUsize::new(0),
         }
     }
 
-    /// One atomic load-decide-save.
-    pub fn take(&self, key: &str, quota: &Quota, now: Timestamp, cost: u32) -> Verdict {
-        self.sweep(now);
+    /// One atomic load-step-save. The clock is read when it is the key's turn: no thread comes with a time that another one's has
+    /// overtaken.
+    pub fn step(&self, key: &str, rules: &[Rule], clock: impl FnOnce() -> Timestamp, draw: Draw) -> Vec<Verdict> {
+        let [Rule::Gcra(quota)] = rules else {
+            let id = Id::of(key, &self.hasher);
+            let Some(shard) = self.shards.get(id.shard(SHARDS)) else { return Vec::new() };
+            let mut windows = lock(&shard.windows);
+            let now = clock();
+            let verdicts = windows.update(id, now, |state| step(rules, state, now, draw));
+            drop(windows);
+            self.sweep(now);
+            return verdicts;
+        };
+        vec![self.of_table(key, clock, |tat, now| match draw {
+            Draw::Take(cost) => decide(tat, quota, now, cost),
+            Draw::Charge(units) => decide(Some(gcra::charge(tat, quota, now, units)), quota, now, 0),
+            Draw::Return(units) => decide(Some(gcra::give_back(tat, quota, now, units)), quota, now, 0),
+        })]
+    }
+
+    /// The same for a limit that is one GCRA: takes `cost`.
+    pub fn take(&self, key: &str, quota: &Quota, clock: impl FnOnce() -> Timestamp, cost: u32) -> Verdict {
+        self.of_table(key, clock, |tat, now| decide(tat, quota, now, cost))
+    }
+
+    fn of_table(
+        &self,
+        key: &str,
+        clock: impl FnOnce() -> Timestamp,
+        decide: impl FnOnce(Option<Timestamp>, Timestamp) -> (Verdict, Timestamp),
+    ) -> Verdict {
         let id = Id::of(key, &self.hasher);
-        match self.shards.get(id.shard(SHARDS)) {
-            Some(shard) => lock(shard).take(id, quota, now, cost),
-            None => decide(None, quota, now, cost).0,
-        }
+        let Some(shard) = self.shards.get(id.shard(SHARDS)) else { return decide(None, clock()).0 };
+        let mut table = lock(&shard.table);
+        let now = clock();
+        let verdict = table.update(id, now, |tat| decide(tat, now));
+        drop(table);
+        self.sweep(now);
+        verdict
     }
 
     /// Keys held at this moment, among them idle ones that are not forgotten yet.
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).len()).sum()
+        self.shards.iter().map(|shard| lock(&shard.table).len() + lock(&shard.windows).len()).sum()
     }
 
     /// Whether no key is held.
@@ -74,14 +117,15 @@ impl MemoryStore {
         }
         let turn = self.sweeps.fetch_add(1, Ordering::Relaxed) % SHARDS;
         if let Some(shard) = self.shards.get(turn) {
-            lock(shard).forget(now);
+            lock(&shard.table).forget(now);
+            lock(&shard.windows).forget(now);
         }
     }
 }
 
-/// A poisoned lock only means that another thread panicked, and no step of a table can halfway.
-fn lock(shard: &Mutex<Table>) -> MutexGuard<'_, Table> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
+/// A poisoned lock only means that another thread panicked, and no step of a shard can halfway.
+fn lock<T>(part: &Mutex<T>) -> MutexGuard<'_, T> {
+    part.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -100,7 +144,7 @@ mod tests {
         let quota = Quota::new(100, Duration::from_secs(3_600), 100).unwrap();
         let passed: usize = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| (0..50).filter(|_| store.take("one", &quota, START, 1).allowed).count()))
+                .map(|_| scope.spawn(|| (0..50).filter(|_| store.take("one", &quota, || START, 1).allowed).count()))
                 .collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
@@ -112,12 +156,12 @@ mod tests {
         let store = MemoryStore::new(SHARDS * 32, 7);
         let quota = Quota::new(10, Duration::from_secs(60), 10).unwrap();
         let greedy: Vec<_> = (0..100).map(|index| format!("greedy-{index}")).collect();
-        assert!(greedy.iter().all(|key| store.take(key, &quota, START, 10).allowed));
+        assert!(greedy.iter().all(|key| store.take(key, &quota, || START, 10).allowed));
         for index in 0..10_000 {
-            store.take(&format!("new-{index}"), &quota, START, 1);
+            store.take(&format!("new-{index}"), &quota, || START, 1);
         }
         assert!(store.len() <= SHARDS * 32);
-        let passed = greedy.iter().filter(|key| store.take(key, &quota, START, 1).allowed).count();
+        let passed = greedy.iter().filter(|key| store.take(key, &quota, || START, 1).allowed).count();
         assert_eq!(passed, 0, "a flood of keys gave them new quotas");
     }
 
@@ -126,8 +170,8 @@ mod tests {
         let store = MemoryStore::new(SHARDS * 2_350, 7);
         let quota = Quota::new(1, Duration::from_secs(60), 1).unwrap();
         let keys: Vec<_> = (0..SHARDS * 2_150).map(|index| index.to_string()).collect();
-        assert!(keys.iter().all(|key| store.take(key, &quota, START, 1).allowed));
-        assert!(!keys.iter().any(|key| store.take(key, &quota, START, 1).allowed));
+        assert!(keys.iter().all(|key| store.take(key, &quota, || START, 1).allowed));
+        assert!(!keys.iter().any(|key| store.take(key, &quota, || START, 1).allowed));
     }
 
     #[test]
@@ -135,7 +179,7 @@ mod tests {
         let store = MemoryStore::new(1, 3);
         let quota = Quota::new(1, Duration::from_secs(1), 1).unwrap();
         for index in 0..500 {
-            store.take(&index.to_string(), &quota, START + Duration::from_secs(index * 2), 1);
+            store.take(&index.to_string(), &quota, || START + Duration::from_secs(index * 2), 1);
         }
         assert!(store.len() <= SHARDS);
     }
@@ -145,14 +189,14 @@ mod tests {
         let store = MemoryStore::new(100_000, 5);
         let short = Quota::new(1, Duration::from_secs(1), 1).unwrap();
         let long = Quota::new(1, Duration::from_secs(3_600), 1).unwrap();
-        assert!(store.take("in use", &long, START, 1).allowed);
+        assert!(store.take("in use", &long, || START, 1).allowed);
         for index in 0..50_000 {
-            store.take(&index.to_string(), &short, START, 1);
+            store.take(&index.to_string(), &short, || START, 1);
         }
         let (held, memory) = (store.len(), store.slots());
         assert_eq!(held, 50_001, "none is idle yet");
         for second in 1..=SHARDS as u64 {
-            assert!(!store.take("in use", &long, START + Duration::from_secs(second), 1).allowed, "it is not idle");
+            assert!(!store.take("in use", &long, || START + Duration::from_secs(second), 1).allowed, "it is not idle");
         }
         assert_eq!(store.len(), 1);
         assert!(store.slots() <= SHARDS * 8 && memory >= held, "{} of {memory} slots are left", store.slots());
@@ -162,10 +206,10 @@ mod tests {
     fn a_clock_that_goes_back_does_not_keep_idle_keys() {
         let store = MemoryStore::new(1_000, 5);
         let quota = Quota::new(1, Duration::from_secs(1), 1).unwrap();
-        store.take("now", &quota, START + Duration::from_secs(86_400), 0);
-        store.take("idle", &quota, START, 1);
+        store.take("now", &quota, || START + Duration::from_secs(86_400), 0);
+        store.take("idle", &quota, || START, 1);
         for second in 1..=SHARDS as u64 {
-            store.take("another", &quota, START + Duration::from_secs(second), 0);
+            store.take("another", &quota, || START + Duration::from_secs(second), 0);
         }
         assert!(store.is_empty());
     }
@@ -186,14 +230,14 @@ mod tests {
                 let quota = &quotas[key as usize % quotas.len()];
                 let (expected, next) = decide(model.get(&key).copied(), quota, now, cost);
                 model.insert(key, next);
-                assert_eq!(store.take(&key.to_string(), quota, now, cost), expected, "{key} of seed {seed}");
+                assert_eq!(store.take(&key.to_string(), quota, || now, cost), expected, "{key} of seed {seed}");
             }
         }
     }
 
     impl MemoryStore {
         fn slots(&self) -> usize {
-            self.shards.iter().map(|shard| lock(shard).slots()).sum()
+            self.shards.iter().map(|shard| lock(&shard.table).slots()).sum()
         }
     }
 }

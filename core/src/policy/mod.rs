@@ -7,14 +7,18 @@ pub mod body_limit;
 pub mod cors;
 pub mod headers;
 pub mod identity;
+pub mod in_flight;
 pub mod ip;
 pub mod json_edit;
+pub mod plan;
 pub mod rate_limit;
 pub mod security_headers;
 pub mod transform;
 
+use self::rate_limit::Written;
 use crate::config::{At, Compiler, outline, wire};
 use crate::context::Mode;
+use crate::decision::Policy;
 
 /// Everything that is asked of a route's requests and done to them. `None` is a policy that is not switched on.
 #[derive(Debug, Default)]
@@ -25,10 +29,14 @@ pub struct Policies {
     pub ip: Option<ip::Ip>,
     /// The largest request body.
     pub body_limit: Option<body_limit::BodyLimit>,
-    /// How many requests may pass.
-    pub rate_limit: Option<rate_limit::RateLimit>,
+    /// How many requests may pass: rate limits and quotas.
+    pub limits: Vec<rate_limit::Limit>,
+    /// How many requests may be under way at once.
+    pub in_flight: Option<in_flight::InFlight>,
     /// Who may call.
     pub auth: Option<auth::Auth>,
+    /// Which plan a caller has.
+    pub plan: Option<plan::PlanChoice>,
     /// What is changed before a request goes upstream.
     pub request: Option<transform::RequestTransform>,
     /// What is changed before a response goes to the client.
@@ -53,6 +61,11 @@ pub(crate) struct RouteScope<'a> {
 }
 
 impl Policies {
+    /// The limit that a policy is part of: a rate limit and a quota can be one.
+    pub fn limit(&self, policy: Policy) -> Option<&rate_limit::Limit> {
+        self.limits.iter().find(|limit| limit.policies().any(|part| part == policy))
+    }
+
     /// Whether a transform writes something that came in a request header.
     pub(crate) fn read_request_headers(&self) -> bool {
         let request = self.request.as_ref().is_some_and(transform::RequestTransform::reads_request_headers);
@@ -75,9 +88,16 @@ impl Policies {
             ip: on(&wire.ip).and_then(|wire| ip::Ip::compile(wire, &policy_at("ip"), compiler)),
             body_limit: on(&wire.body_limit)
                 .and_then(|wire| body_limit::BodyLimit::compile(wire, &policy_at("body_limit"), compiler)),
-            rate_limit: on(&wire.rate_limit)
-                .and_then(|wire| rate_limit::RateLimit::compile(wire, &policy_at("rate_limit"), scope, compiler)),
+            limits: rate_limit::Limit::compile(
+                on(&wire.rate_limit).map(|wire| Written { wire, at: policy_at("rate_limit") }).as_ref(),
+                on(&wire.quota).map(|wire| Written { wire, at: policy_at("quota") }).as_ref(),
+                scope,
+                compiler,
+            ),
+            in_flight: on(&wire.in_flight)
+                .and_then(|wire| in_flight::InFlight::compile(wire, &policy_at("in_flight"), scope, compiler)),
             auth,
+            plan: on(&wire.plan).and_then(|wire| plan::PlanChoice::compile(wire, &policy_at("plan"), scope, compiler)),
             request: on(&wire.request)
                 .and_then(|wire| transform::RequestTransform::compile(wire, &policy_at("request"), scope, compiler)),
             response: on(&wire.response)

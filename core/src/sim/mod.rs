@@ -46,7 +46,7 @@ pub use seeds::{SEED_VARIABLE, check_seeds};
 pub use stream::SimStream;
 
 use crate::body::Body;
-use crate::limit::{Quota, Verdict};
+use crate::limit::{Draw, Rule, Verdict};
 use crate::peer::Peer;
 use crate::platform::{CollectError, FetchError, Platform, StoreError, Timestamp};
 
@@ -252,9 +252,9 @@ impl Platform for Sim {
         u128::from(self.random.next()) << 64 | u128::from(self.random.next())
     }
 
-    async fn rate_limit(&self, key: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
+    async fn rate_limit(&self, key: &str, rules: &[Rule], draw: Draw) -> Result<Vec<Verdict>, StoreError> {
         let fault = self.store_faults.borrow_mut().next().flatten();
-        self.store.borrow_mut().rate_limit(key, quota, self.now.get(), cost, fault)
+        self.store.borrow_mut().rate_limit(key, rules, self.now.get(), draw, fault)
     }
 
     async fn read(&self, key: &str) -> Result<Option<Bytes>, StoreError> {

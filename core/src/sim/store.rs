@@ -3,42 +3,42 @@
 use std::collections::BTreeMap;
 
 use super::StoreFault;
-use crate::limit::{Quota, Verdict, decide};
+use crate::limit::{Draw, Rule, State, Verdict, step};
 use crate::platform::{StoreError, Timestamp};
 
 /// Every state that each limit ever had, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Store(BTreeMap<String, Vec<Timestamp>>);
+pub(super) struct Store(BTreeMap<String, Vec<State>>);
 
 impl Store {
     /// One load-decide-save, and what `fault` makes of it.
     pub(super) fn rate_limit(
         &mut self,
         key: &str,
-        quota: &Quota,
+        rules: &[Rule],
         now: Timestamp,
-        cost: u32,
+        draw: Draw,
         fault: Option<StoreFault>,
-    ) -> Result<Verdict, StoreError> {
-        let mut step = |age: usize| {
+    ) -> Result<Vec<Verdict>, StoreError> {
+        let mut save = |age: usize| {
             let states = self.0.entry(key.to_owned()).or_default();
-            let stored = states.iter().rev().nth(age).copied();
-            let (verdict, next) = decide(stored, quota, now, cost);
+            let stored = states.iter().rev().nth(age).cloned().unwrap_or_default();
+            let (verdicts, next) = step(rules, &stored, now, draw);
             states.push(next);
-            verdict
+            verdicts
         };
         match fault {
-            None => Ok(step(0)),
+            None => Ok(save(0)),
             Some(StoreFault::Throttled) => Err(StoreError),
             Some(StoreFault::LostResponse) => {
-                step(0);
+                save(0);
                 Err(StoreError)
             }
             Some(StoreFault::Duplicate) => {
-                step(0);
-                Ok(step(0))
+                save(0);
+                Ok(save(0))
             }
-            Some(StoreFault::StaleRead(age)) => Ok(step(age)),
+            Some(StoreFault::StaleRead(age)) => Ok(save(age)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the simulated platform promises to those who test on it.
 
 use super::*;
+use crate::limit::{Draw, Quota, Rule};
 
 const START: Timestamp = Timestamp::from_secs(1_767_225_600);
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -120,7 +121,8 @@ fn a_body_is_collected_within_its_bound() {
 /// What is left of ten units after each step, one unit a step.
 fn left(sim: &Sim, steps: usize) -> Vec<Option<u32>> {
     let quota = Quota::new(10, secs(1_000), 10).unwrap();
-    let step = || block_on(sim.rate_limit("key", &quota, 1)).ok().map(|verdict| verdict.remaining);
+    let rules = [Rule::Gcra(quota)];
+    let step = || block_on(sim.rate_limit("key", &rules, Draw::Take(1))).ok().map(|verdicts| verdicts[0].remaining);
     (0..steps).map(|_| step()).collect()
 }
 

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::{HeaderName, HeaderValue, Request, Response};
 use portico_core::config::{Severity, compile};
 use portico_core::sim::{Sim, SimStream, StoreFault, UpstreamFault, ValueFault, block_on};
@@ -236,6 +237,10 @@ fn response(respond: &Respond) -> Response<SimBody> {
         if let Ok((name, value)) = field(name, value) {
             response.headers_mut().append(name, value);
         }
+    }
+    if let Payload::Sized(bytes) = &respond.body {
+        // as any server says
+        response.headers_mut().entry(CONTENT_LENGTH).or_insert(HeaderValue::from(bytes.len()));
     }
     response
 }

@@ -75,7 +75,7 @@ pub(super) fn unlimited(outline: &Outline, findings: &mut Findings) {
                     .help("add `rate_limit: { limit: 60, per: 1m, by: ip }`, with numbers that fit");
             }
             Some(limit) => {
-                if let By::Header(header) = &limit.by {
+                if let By::Header(header) = limit.by() {
                     let at = route.policy_at("rate_limit").child_key("by");
                     let message = format!("whoever sends another {header} with each request is not limited");
                     findings

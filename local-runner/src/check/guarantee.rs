@@ -1,8 +1,8 @@
 //! Rate limits: those that ask for more than the store of a platform can keep, those that do not say what happens when it cannot be
 //! reached, and how much the others let pass.
 
-use portico_core::config::outline::Outline;
-use portico_core::config::wire::{Mode, RateLimit};
+use portico_core::config::outline::{self, Outline};
+use portico_core::config::wire::{Mode, OnError, Plan, RateLimit};
 use portico_core::config::{Code, Findings, Pointer};
 use portico_core::limit::{Bound, Guarantee};
 
@@ -37,9 +37,9 @@ impl Target {
 /// Errors for limits that `target` cannot keep.
 pub(super) fn kept_on(target: Target, outline: &Outline, findings: &mut Findings) {
     let (kept, why) = target.store();
-    for (limit, at) in limits(outline).filter(|(limit, _)| limit.guarantee() > kept) {
+    for Counted { at, guarantee, .. } in counted(outline).filter(|counted| counted.guarantee > kept) {
         let name = format!("{target:?}").to_lowercase();
-        let asked = match limit.guarantee() {
+        let asked = match guarantee {
             Guarantee::Exact => "exact",
             Guarantee::Bounded => "bounded",
             Guarantee::Approximate => continue,
@@ -62,7 +62,7 @@ pub(super) fn decided_on(target: Target, outline: &Outline, findings: &mut Findi
         Target::Native | Target::Wasi => return,
     };
     let name = format!("{target:?}").to_lowercase();
-    for (_, at) in limits(outline).filter(|(limit, _)| limit.on_error.is_none()) {
+    for Counted { at, .. } in counted(outline).filter(|counted| counted.on_error.is_none()) {
         findings
             .error(at, format!("on {name} {store} counts, and nothing says what happens when it cannot be reached"))
             .code(Code::OnErrorMissing)
@@ -76,11 +76,12 @@ pub(super) fn decided_on(target: Target, outline: &Outline, findings: &mut Findi
 /// everything pass.
 pub(super) fn bounds(outline: &Outline, findings: &mut Findings) {
     let promises = |limit: &RateLimit| limit.mode == Mode::Enforce && limit.guarantee() == Guarantee::Bounded;
-    for (limit, at) in limits(outline) {
+    for (limit, at) in rate_limits(outline) {
         let Some(lease) = limit.lease.filter(|_| promises(limit)) else { continue };
-        let bound = Bound::new(limit.limit, limit.burst.unwrap_or(limit.limit), limit.cost, lease);
+        let cost = limit.cost.base;
+        let bound = Bound::new(limit.limit, limit.burst.unwrap_or(limit.limit), cost, lease);
         let Bound { shared, for_each_instance, altogether } = bound;
-        let (per, units) = (&limit.per, if limit.cost == 1 { "requests" } else { "units" });
+        let (per, units) = (&limit.per, if cost == 1 { "requests" } else { "units" });
         let more = format!("and {for_each_instance} more for each instance that holds a lease");
         let message = format!("in any {per} at most {shared} {units} pass, {more}, but never more than {altogether}");
         findings
@@ -89,10 +90,44 @@ pub(super) fn bounds(outline: &Outline, findings: &mut Findings) {
     }
 }
 
-/// The limits that are on, each with its place.
-fn limits(outline: &Outline) -> impl Iterator<Item = (&RateLimit, Pointer)> {
-    outline.routes.iter().filter_map(|route| {
+/// A rate limit or a quota that is on.
+struct Counted {
+    at: Pointer,
+    guarantee: Guarantee,
+    on_error: Option<OnError>,
+}
+
+fn counted(outline: &Outline) -> impl Iterator<Item = Counted> {
+    let of_rate_limit =
+        |(limit, at): (&RateLimit, _)| Counted { at, guarantee: limit.guarantee(), on_error: limit.on_error };
+    let of_quota = |route: &outline::Route| {
+        let quota = super::on(&route.wire.policies.quota).filter(|quota| quota.mode != Mode::Off)?;
+        let at = route.policy_at("quota");
+        Some(Counted { at, guarantee: quota.guarantee(), on_error: quota.on_error })
+    };
+    let of_plan = |(plan, at): (&Plan, Pointer)| {
+        let quota = plan.quota.as_ref().filter(|quota| quota.mode != Mode::Off)?;
+        Some(Counted { at: at.child_key("quota"), guarantee: quota.guarantee(), on_error: quota.on_error })
+    };
+    let of_routes = outline.routes.iter().filter_map(of_quota);
+    rate_limits(outline).map(of_rate_limit).chain(of_routes).chain(plans(outline).filter_map(of_plan))
+}
+
+/// The rate limits that are on, each with its place.
+fn rate_limits<'a>(outline: &'a Outline) -> impl Iterator<Item = (&'a RateLimit, Pointer)> {
+    let of_routes = outline.routes.iter().filter_map(|route| {
         let limit = super::on(&route.wire.policies.rate_limit).filter(|limit| limit.mode != Mode::Off)?;
         Some((limit, route.policy_at("rate_limit")))
-    })
+    });
+    let of_plan = |(plan, at): (&'a Plan, Pointer)| {
+        let limit = plan.rate_limit.as_ref().filter(|limit| limit.mode != Mode::Off)?;
+        Some((limit, at.child_key("rate_limit")))
+    };
+    of_routes.chain(plans(outline).filter_map(of_plan))
+}
+
+/// The plans that could be read, each with its place.
+fn plans(outline: &Outline) -> impl Iterator<Item = (&Plan, Pointer)> {
+    let at = Pointer::root().child_key("plans");
+    outline.plans.iter().filter_map(move |(name, plan)| Some((plan.as_ref()?, at.child_key(name))))
 }

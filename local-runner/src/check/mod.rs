@@ -6,6 +6,7 @@
 
 mod access;
 mod guarantee;
+mod in_flight;
 mod platform;
 mod probe;
 mod routes;
@@ -13,9 +14,9 @@ mod secrets;
 mod streams;
 mod upstreams;
 
-use portico_core::config::Findings;
 use portico_core::config::outline::Outline;
 use portico_core::config::wire::Setting;
+use portico_core::config::{Code, Finding, Findings, Pointer};
 use serde_json::Value;
 
 pub(crate) use guarantee::Target;
@@ -30,6 +31,7 @@ pub(crate) fn lint(outline: &Outline, document: &Value, findings: &mut Findings)
     streams::unread(outline, findings);
     secrets::look_alikes(document, findings);
     guarantee::bounds(outline, findings);
+    in_flight::per_node(outline, findings);
 }
 
 /// Adds an error for each thing that a configuration asks of `target` and does not get there.
@@ -37,6 +39,19 @@ pub(crate) fn refused_on(target: Target, outline: &Outline, document: &Value, fi
     platform::missing_on(target, outline, document, findings);
     guarantee::kept_on(target, outline, findings);
     guarantee::decided_on(target, outline, findings);
+    in_flight::unknown_on(target, outline, findings);
+}
+
+/// How much the leased limits of a configuration without errors let pass: each with the place of its lease.
+pub(crate) fn bounds(document: &Value) -> Vec<(Pointer, String)> {
+    let mut findings = Findings::new();
+    if let Some(outline) = Outline::read(document, &mut findings) {
+        guarantee::bounds(&outline, &mut findings);
+    }
+    let bound = |finding: &Finding| {
+        (finding.code == Code::LimitBound).then(|| (finding.pointer.clone(), finding.message.clone()))
+    };
+    findings.iter().filter_map(bound).collect()
 }
 
 /// A policy's settings, if it is on.

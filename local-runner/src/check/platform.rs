@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 
 use portico_core::Net;
 use portico_core::config::outline::{Outline, Route};
-use portico_core::config::wire::{By, Identity, Mode};
+use portico_core::config::wire::{By, Identity, Mode, Quota, RateLimit};
 use portico_core::config::{Code, Findings, Pointer};
 use portico_core::forward::BINDING;
 use serde_json::Value;
@@ -79,11 +79,20 @@ fn nobody(platform: &str, route: &Route, findings: &mut Findings) {
     }
     // those who need not say who they are are counted by address
     let strangers = on(&route.wire.policies.auth).is_some_and(|auth| auth.optional || auth.mode == Mode::Observe);
-    let limited = on(&route.wire.policies.rate_limit).filter(|limit| limit.mode != Mode::Off);
-    if limited.is_some_and(|limit| limit.by == By::Ip || limit.by == By::Consumer && strangers) {
-        let message = message("all clients are counted as one");
-        let help = format!("{help}, or count by something else");
-        findings.error(route.policy_at("rate_limit").child_key("by"), message).code(Code::ClientUnknown).help(help);
+    let rate_limit = on(&route.wire.policies.rate_limit).filter(|limit| limit.mode != Mode::Off);
+    let quota = on(&route.wire.policies.quota).filter(|quota| quota.mode != Mode::Off);
+    for (policy, by) in [("rate_limit", rate_limit.map(RateLimit::by)), ("quota", quota.map(Quota::by))] {
+        if by.is_some_and(|by| *by == By::Ip || *by == By::Consumer && strangers) {
+            let message = message("all clients are counted as one");
+            let help = format!("{help}, or count by something else");
+            findings.error(route.policy_at(policy).child_key("by"), message).code(Code::ClientUnknown).help(help);
+        }
+    }
+    let plan = on(&route.wire.policies.plan).filter(|plan| plan.mode != Mode::Off && plan.default.is_some());
+    if plan.is_some() && strangers {
+        let message = message("all strangers are counted as one");
+        let at = route.policy_at("plan").child_key("default");
+        findings.error(at, message).code(Code::ClientUnknown).help(format!("{help}, or leave `default` out"));
     }
 }
 

@@ -297,6 +297,51 @@ fn a_lease_asks_for_bounded_counts_and_its_bound_is_told() {
 }
 
 #[test]
+fn only_the_native_server_knows_what_is_under_way_and_each_node_its_own() {
+    let limit = |outermost: &str, keys: &str| {
+        format!(
+            "{outermost}\nroutes: [{{ name: a, match: {{ path: /a }}, respond: {{}}, policies: {{ in_flight: {{ limit: 20, by: route{keys} }} }} }}]\n"
+        )
+    };
+    for target in [Target::Cloudflare, Target::Spin, Target::Wasi, Target::Lambda] {
+        let unsupported = ["in_flight_unsupported at routes[0].policies.in_flight"];
+        assert_eq!(found_on(Some(target), &limit("", "")), unsupported, "{target:?}");
+        assert_eq!(found_on(Some(target), &limit("", ", mode: observe")), unsupported, "{target:?}");
+        assert_eq!(found_on(Some(target), &limit("", ", mode: off")), [""; 0], "{target:?}");
+    }
+    let redis = "state: { redis: '${secret.REDIS_URL}' }";
+    for target in [None, Some(Target::Native)] {
+        assert_eq!(found_on(target, &limit("", "")), [""; 0], "{target:?}");
+        let per_node = ["in_flight_per_node at routes[0].policies.in_flight.limit"];
+        assert_eq!(found_on(target, &limit(redis, "")), per_node, "{target:?}");
+        assert_eq!(found_on(target, &limit(redis, ", mode: observe")), [""; 0], "{target:?}");
+    }
+    let inherited = "defaults: { in_flight: { limit: 20, by: route } }\n\
+                     routes: [{ name: a, match: { path: /a }, respond: {} }, { name: b, match: { path: /b }, respond: {} }]\n";
+    assert_eq!(found_on(Some(Target::Spin), inherited), ["in_flight_unsupported at defaults.in_flight"]);
+}
+
+#[test]
+fn limits_of_plans_are_asked_what_those_of_routes_are() {
+    let plan = |rate_limit: &str, quota: &str| {
+        format!(
+            "plans: {{ pro: {{ rate_limit: {{ limit: 9, per: 1m{rate_limit} }}, quota: {{ limit: 9, per: day{quota} }} }} }}\n\
+             routes: [{{ name: a, match: {{ path: /a }}, respond: {{}} }}]\n"
+        )
+    };
+    let of_both =
+        |code: &str, key: &str| ["quota", "rate_limit"].map(|limit| format!("{code} at plans.pro.{limit}{key}"));
+    assert_eq!(found_on(Some(Target::Cloudflare), &plan("", "")), of_both("on_error_missing", ""));
+    assert_eq!(found_on(Some(Target::Wasi), &plan("", "")), of_both("limit_guarantee", ".guarantee"));
+    let said = ", on_error: local, guarantee: approximate";
+    for target in [Target::Cloudflare, Target::Wasi, Target::Lambda] {
+        assert_eq!(found_on(Some(target), &plan(said, said)), [""; 0], "{target:?}");
+    }
+    assert_eq!(found_on(Some(Target::Spin), &plan(", mode: off", ", mode: off")), [""; 0]);
+    assert_eq!(found_on(None, &plan(", lease: 4", "")), ["limit_bound at plans.pro.rate_limit.lease"]);
+}
+
+#[test]
 fn the_examples_of_the_documentation_are_what_they_are_said_to_be() {
     // these depend on files, on the environment and on keys
     let without = [Code::IncludeEmpty, Code::SecretUnset, Code::KeySkipped];
@@ -305,7 +350,9 @@ fn the_examples_of_the_documentation_are_what_they_are_said_to_be() {
         let blocks: Vec<_> = entry.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
         let target = match code {
             Code::LimitGuarantee => Some(Target::Wasi),
-            Code::HostNotPreserved | Code::OnErrorMissing | Code::StateElsewhere => Some(Target::Cloudflare),
+            Code::HostNotPreserved | Code::OnErrorMissing | Code::StateElsewhere | Code::InFlightUnsupported => {
+                Some(Target::Cloudflare)
+            }
             _ => None,
         };
         match blocks.as_slice() {
@@ -384,6 +431,9 @@ routes:
   - { name: b, match: { path: /b }, respond: {}, policies: { auth: { any_of: [partners] }, rate_limit: { limit: 1, per: 1m, by: consumer, guarantee: approximate } } }
 ";
     assert_eq!(refused(Target::Wasi, strangers), ["client_unknown at routes[0].policies.rate_limit.by"]);
+    let planned = strangers.replace("rate_limit: {", "plan: { default: free }, rate_limit: { mode: off,");
+    let planned = format!("plans: {{ free: {{ quota: {{ limit: 1, per: day, guarantee: approximate }} }} }}{planned}");
+    assert_eq!(refused(Target::Wasi, &planned), ["client_unknown at routes[0].policies.plan.default"]);
     // a proxy in front says who it is
     assert_eq!(refused(Target::Wasi, &format!("trusted_proxies: ['::']{parts}")), stores);
     for target in [Target::Native, Target::Cloudflare, Target::Spin] {

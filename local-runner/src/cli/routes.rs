@@ -1,5 +1,6 @@
 //! The table of routes, for whoever starts a gateway or checks a configuration.
 
+use portico_core::decision::Policy;
 use portico_core::policy::Policies;
 use portico_core::{Action, Gateway, Route};
 use serde_json::Value;
@@ -61,15 +62,20 @@ fn row(route: &Route, wire: &Value, common: &[&str]) -> [String; 4] {
 }
 
 fn policies(policies: &Policies) -> Vec<&'static str> {
-    let Policies { cors, ip, body_limit, rate_limit, auth, request, response, security_headers } = policies;
+    let Policies { cors, ip, body_limit, limits, in_flight, auth, plan, request, response, security_headers } =
+        policies;
     // everything else lets bodies pass as they come
     let reads = response.as_ref().is_some_and(|response| response.body().is_some());
+    let limited = |policy| limits.iter().any(|limit| limit.policies().any(|part| part == policy));
     let all = [
         ("cors", cors.is_some()),
         ("ip", ip.is_some()),
         ("body_limit", body_limit.is_some()),
-        ("rate_limit", rate_limit.is_some()),
+        ("rate_limit", limited(Policy::RateLimit)),
+        ("quota", limited(Policy::Quota)),
+        ("in_flight", in_flight.is_some()),
         ("auth", auth.is_some()),
+        ("plan", plan.is_some()),
         ("request", request.is_some()),
         ("response", response.is_some() && !reads),
         ("response (reads JSON bodies whole)", reads),

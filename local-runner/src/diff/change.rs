@@ -62,6 +62,7 @@ pub(super) enum Subject {
     Unrouted,
     Upstream(String),
     Identity(String),
+    Plan(String),
     Route(String),
 }
 

@@ -151,7 +151,12 @@ mod tests {
         for (policy, old, new, expected) in [
             ("rate_limit", json!({ "limit": 100 }), json!({ "limit": 200 }), "looser: rate_limit.limit 100 → 200"),
             ("rate_limit", json!({ "per": "1m" }), json!({ "per": "30s" }), "looser: rate_limit.per 1m → 30s"),
-            ("rate_limit", json!({ "cost": 2 }), json!({}), "looser: rate_limit.cost 2 → 1"),
+            (
+                "rate_limit",
+                json!({ "cost": { "base": 2 } }),
+                json!({ "cost": { "base": 1 } }),
+                "looser: rate_limit.cost.base 2 → 1",
+            ),
             ("rate_limit", json!({}), json!({ "on_error": "local" }), "looser: rate_limit.on_error deny → local"),
             (
                 "rate_limit",
@@ -238,7 +243,7 @@ mod tests {
     #[test]
     fn another_spelling_is_no_difference() {
         for (policy, old, new) in [
-            ("rate_limit", json!({ "per": "1m" }), json!({ "per": "60s", "by": "ip", "cost": 1, "mode": "enforce" })),
+            ("rate_limit", json!({ "per": "1m" }), json!({ "per": "60s", "by": "ip", "mode": "enforce" })),
             ("auth", json!({ "scopes": [] }), json!({ "optional": false, "claims": {} })),
             ("ip", json!({ "allow": [] }), json!({})),
             ("jwt", json!({ "audience": [], "consumer": "sub" }), json!({ "leeway": "0s" })),

@@ -64,11 +64,10 @@ impl<'d> Route<'d> {
         if let Some(cors) = policies.get_mut("cors") {
             cors.imply_cors(route, &key_headers);
         }
-        if let Some(limit) = policies.get_mut("rate_limit") {
-            let usual = limit.value.get("limit").cloned().unwrap_or_default();
-            limit.imply("burst", usual);
-            let leased = limit.value.get("lease").is_some();
-            limit.imply("guarantee", json!(if leased { "bounded" } else { "exact" }));
+        for name in ["rate_limit", "quota"] {
+            if let Some(limit) = policies.get_mut(name) {
+                limit.imply_limit(name);
+            }
         }
         let name = route.get("name").and_then(Value::as_str).unwrap_or_default();
         Self { name, at, rest, policies }
@@ -81,6 +80,41 @@ impl<'d> Route<'d> {
             !is("mode", "observe".into()) && !is("optional", true.into())
         };
         self.policies.get("auth").is_some_and(enforced)
+    }
+}
+
+/// A plan: its limits are those of a route.
+#[derive(Debug)]
+pub(super) struct Plan<'d> {
+    pub(super) at: Pointer,
+    /// What is written, without its limits.
+    pub(super) rest: Value,
+    pub(super) limits: BTreeMap<&'d str, Policy>,
+}
+
+/// The plans of a document that compiled, by name.
+pub(super) fn plans(document: &Value) -> BTreeMap<&str, Plan<'_>> {
+    let plans = document.get("plans").and_then(Value::as_object).into_iter().flatten();
+    let at = Pointer::root().child_key("plans");
+    plans.map(|(name, plan)| (name.as_str(), Plan::new(plan, at.child_key(name)))).collect()
+}
+
+impl<'d> Plan<'d> {
+    fn new(plan: &'d Value, at: Pointer) -> Self {
+        let (mut rest, mut limits) = (plan.clone(), BTreeMap::new());
+        for (name, limit) in plan.as_object().into_iter().flatten() {
+            if !["rate_limit", "quota"].contains(&name.as_str()) {
+                continue;
+            }
+            if let Some(rest) = rest.as_object_mut() {
+                rest.remove(name);
+            }
+            let Some(value) = on(limit) else { continue };
+            let mut limit = Policy { value, implied: Vec::new(), at: at.child_key(name) };
+            limit.imply_limit(name);
+            limits.insert(name.as_str(), limit);
+        }
+        Self { at, rest, limits }
     }
 }
 
@@ -105,6 +139,23 @@ impl Policy {
         self.imply("methods", methods.cloned().unwrap_or_else(usual));
         let usual = ["Authorization", "Content-Type"].into_iter().map(str::to_owned);
         self.imply("headers", usual.chain(key_headers.iter().cloned()).collect());
+    }
+
+    /// What of a rate limit or a quota follows from the rest of it, and its cost in the long form.
+    fn imply_limit(&mut self, name: &str) {
+        self.imply("cost", json!(1));
+        if let Some(cost) = self.value.get_mut("cost").filter(|cost| cost.is_number()) {
+            *cost = json!({ "base": cost });
+        }
+        if name == "quota" {
+            return;
+        }
+        let usual = self.value.get("limit").cloned().unwrap_or_default();
+        if self.value.get("algorithm").is_none_or(|algorithm| algorithm == "gcra") {
+            self.imply("burst", usual);
+        }
+        let leased = self.value.get("lease").is_some();
+        self.imply("guarantee", json!(if leased { "bounded" } else { "exact" }));
     }
 
     /// Gives a key that is missing, or an empty list, its value.

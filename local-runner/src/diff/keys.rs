@@ -117,6 +117,9 @@ pub(super) const ROUTE: &[Key] = &[
     key("waive", Ignored, Unclear),
 ];
 
+/// A plan without its limits, which are those of a route.
+pub(super) const PLAN: &[Key] = &[key("consumers", Set(Text), Unclear)];
+
 pub(super) const POLICIES: &[Key] = &[
     key("cors.origins", Set(Origin), Grow(Looser)),
     key("cors.methods", Set(Text), Grow(Looser)),
@@ -134,17 +137,41 @@ pub(super) const POLICIES: &[Key] = &[
     key("rate_limit.per", Duration, More(Tighter)),
     usual("rate_limit.by", By, "ip", Unclear),
     key("rate_limit.burst", Number, More(Looser)),
-    usual("rate_limit.cost", Number, "1", More(Tighter)),
+    usual("rate_limit.algorithm", Plain, "gcra", Unclear),
+    key("rate_limit.tiers", Plain, Unclear),
+    usual("rate_limit.cost.base", Number, "1", More(Tighter)),
+    key("rate_limit.cost.methods.*", Number, More(Tighter)),
+    key("rate_limit.cost.headers.{header}.*", Number, More(Tighter)),
+    key("rate_limit.cost.response", Plain, Unclear),
+    key("rate_limit.refund", Set(Text), Grow(Looser)),
     usual("rate_limit.lease", Number, "1", More(Looser)),
     usual("rate_limit.on_error", Plain, "deny", Rising(&["deny", "local", "allow"])),
     key("rate_limit.guarantee", Plain, Rising(&["exact", "bounded", "approximate"])),
     usual("rate_limit.mode", Plain, "enforce", LooserAs("observe")),
+    key("in_flight.limit", Number, More(Looser)),
+    usual("in_flight.by", By, "ip", Unclear),
+    usual("in_flight.mode", Plain, "enforce", LooserAs("observe")),
+    key("quota.limit", Number, More(Looser)),
+    key("quota.per", Plain, Rising(&["month", "week", "day", "hour"])),
+    usual("quota.zone", Plain, "UTC", Unclear),
+    usual("quota.by", By, "consumer", Unclear),
+    usual("quota.cost.base", Number, "1", More(Tighter)),
+    key("quota.cost.methods.*", Number, More(Tighter)),
+    key("quota.cost.headers.{header}.*", Number, More(Tighter)),
+    key("quota.cost.response", Plain, Unclear),
+    key("quota.refund", Set(Text), Grow(Looser)),
+    usual("quota.on_error", Plain, "deny", Rising(&["deny", "local", "allow"])),
+    usual("quota.guarantee", Plain, "exact", Rising(&["exact", "bounded", "approximate"])),
+    usual("quota.mode", Plain, "enforce", LooserAs("observe")),
     key("auth.any_of", Set(Text), Grow(Looser)),
     key("auth.scopes", Set(Text), Grow(Tighter)),
     key("auth.claims.*", Set(Text), Permit),
     usual("auth.optional", Plain, "false", LooserAs("true")),
     usual("auth.forward_credentials", Plain, "false", Unclear),
     usual("auth.mode", Plain, "enforce", LooserAs("observe")),
+    usual("plan.by", By, "consumer", Unclear),
+    key("plan.default", Plain, Unclear),
+    usual("plan.mode", Plain, "enforce", LooserAs("observe")),
     key("request.path", Plain, Unclear),
     key("request.query.remove", Set(Text), Unclear),
     key("request.query.set.*", Template, Unclear),
@@ -193,7 +220,9 @@ pub(super) fn leads(segments: &[Segment], path: &str) -> bool {
 /// What it does to those who call when a policy is there that was not.
 pub(super) fn effect_of_policy(policy: &str) -> Option<Judgement> {
     match policy {
-        "ip" | "body_limit" | "rate_limit" | "auth" | "security_headers" => Some(Tighter),
+        "ip" | "body_limit" | "rate_limit" | "quota" | "in_flight" | "auth" | "plan" | "security_headers" => {
+            Some(Tighter)
+        }
         "cors" => Some(Looser),
         _ => None,
     }
@@ -220,7 +249,7 @@ mod tests {
         }
         for (name, schema) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
             let at = below(name);
-            if !["upstreams", "identities", "defaults", "routes", "policies"].contains(&&*at) && at != "name" {
+            if !["upstreams", "identities", "plans", "defaults", "routes", "policies"].contains(&&*at) && at != "name" {
                 keys(schema, root, &at, found);
             }
             leaf = false;
@@ -241,6 +270,7 @@ mod tests {
             (UPSTREAM, schemars::schema_for!(wire::Upstream), "upstream"),
             (IDENTITY, schemars::schema_for!(wire::Identity), "identity"),
             (ROUTE, schemars::schema_for!(wire::Route), "route"),
+            (PLAN, schemars::schema_for!(wire::Plan), "plan"),
             (POLICIES, schemars::schema_for!(wire::Policies), "policies"),
         ] {
             let mut all = BTreeSet::new();
@@ -252,7 +282,11 @@ mod tests {
                     // a leaf of the table may be more than one in the schema, and a leaf of the schema shorthand for some
                     path == known || path.starts_with(&format!("{known}.")) || known.starts_with(&format!("{path}."))
                 };
-                assert!(table.iter().any(covers), "what is {path} of a {part} to `portico diff`? say so in keys.rs");
+                let limits = POLICIES.iter().filter(|_| part == "plan");
+                assert!(
+                    table.iter().chain(limits).any(covers),
+                    "what is {path} of a {part} to `portico diff`? say so in keys.rs"
+                );
             }
         }
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::change::{Change, Judgement, Place, Subject, What};
 use super::compare::compare;
-use super::effective::{self, Policy, Route};
+use super::effective::{self, Plan, Policy, Route};
 use super::facts::{Facts, facts, said};
 use super::keys::{self, Key};
 use super::side::Side;
@@ -22,6 +22,7 @@ pub(crate) fn changes(old: &Side, new: &Side) -> Vec<Change> {
     changes.compare(&Subject::Gateway, &outermost(old), &outermost(new));
     changes.named("upstreams", keys::UPSTREAM, Subject::Upstream, old, new);
     changes.named("identities", keys::IDENTITY, Subject::Identity, old, new);
+    changes.plans(old, new);
     changes.unrouted(old, new);
     changes.routes(old, new);
     changes.sorted(old, new)
@@ -37,7 +38,7 @@ pub(super) fn renamed(old: &Side, new: &Side) -> BTreeMap<String, String> {
 fn without_parts(document: &Value) -> Value {
     let mut document = document.clone();
     if let Some(keys) = document.as_object_mut() {
-        keys.retain(|key, _| !["upstreams", "identities", "defaults", "routes"].contains(&key.as_str()));
+        keys.retain(|key, _| !["upstreams", "identities", "plans", "defaults", "routes"].contains(&key.as_str()));
     }
     document
 }
@@ -93,6 +94,37 @@ impl Changes {
         }
     }
 
+    /// Plans: they limit nobody until a route selects them.
+    fn plans(&mut self, old: &Side, new: &Side) {
+        let (old, new) = (effective::plans(old.document()), effective::plans(new.document()));
+        let root = Pointer::root();
+        let rest = |plan: &Plan<'_>| facts(keys::PLAN, &plan.rest, &plan.at, &root);
+        let all = |plan: &Plan<'_>| {
+            let limits = plan.limits.iter().flat_map(|(name, limit)| facts_of(limit, &root.child_key(*name)));
+            limits.chain(rest(plan)).collect::<Facts>()
+        };
+        for name in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
+            let subject = Subject::Plan((*name).to_owned());
+            match (old.get(name), new.get(name)) {
+                (Some(old), Some(new)) => {
+                    self.compare(&subject, &rest(old), &rest(new));
+                    for name in old.limits.keys().chain(new.limits.keys()).collect::<BTreeSet<_>>() {
+                        self.policy(&subject, name, old.limits.get(name), new.limits.get(name));
+                    }
+                }
+                (None, Some(new)) => {
+                    let what = What::Added { key: root.clone(), says: said(&all(new), &root) };
+                    self.add(Judgement::Changed, &subject, what, Place::New(new.at.clone()));
+                }
+                (Some(old), None) => {
+                    let what = What::Removed { key: root.clone(), said: said(&all(old), &root) };
+                    self.add(Judgement::Changed, &subject, what, Place::Old(old.at.clone()));
+                }
+                (None, None) => {}
+            }
+        }
+    }
+
     fn unrouted(&mut self, old: &Side, new: &Side) {
         let cors = |side: &Side| effective::unrouted_cors(side.document());
         self.policy(&Subject::Unrouted, "cors", cors(old).as_ref(), cors(new).as_ref());
@@ -138,13 +170,7 @@ impl Changes {
 
     fn policy(&mut self, subject: &Subject, name: &str, old: Option<&Policy>, new: Option<&Policy>) {
         let key = Pointer::root().child_key(name);
-        let facts = |policy: &Policy| {
-            let mut facts = facts(keys::POLICIES, &policy.value, &policy.at, &key);
-            for implied in &policy.implied {
-                facts.entry(key.child_key(*implied)).and_modify(|fact| fact.is_default = true);
-            }
-            facts
-        };
+        let facts = |policy: &Policy| facts_of(policy, &key);
         // one that only observes lets everything pass, as one that is not there
         let observes = |policy: &Policy| policy.value.get("mode").is_some_and(|mode| mode == "observe");
         let effect = |policy: &Policy| keys::effect_of_policy(name).filter(|_| !observes(policy));
@@ -188,6 +214,15 @@ impl Changes {
     }
 }
 
+/// What a policy says, told with `key` before it.
+fn facts_of(policy: &Policy, key: &Pointer) -> Facts {
+    let mut facts = facts(keys::POLICIES, &policy.value, &policy.at, key);
+    for implied in &policy.implied {
+        facts.entry(key.child_key(*implied)).and_modify(|fact| fact.is_default = true);
+    }
+    facts
+}
+
 /// Which route of the new configuration is which of the old one: that of the same name, else one that serves the same
 /// requests under a new name.
 fn pairs<'d>(before: &[Route<'d>], after: &[Route<'d>]) -> BTreeMap<&'d str, &'d str> {
@@ -215,7 +250,11 @@ fn rates(old: &mut Facts, new: &mut Facts) -> Option<Judgement> {
         let fact = facts.get(&Pointer::root().child_key("rate_limit").child_key(key))?;
         if let Canonical::Amount(amount, _) = fact.value { Some(u128::from(amount)) } else { None }
     };
-    let numbers = |facts: &Facts| Some((amount(facts, "limit")?, amount(facts, "per")?, amount(facts, "burst")?));
+    let numbers = |facts: &Facts| {
+        let limit = amount(facts, "limit")?;
+        // a window lets its limit pass at once
+        Some((limit, amount(facts, "per")?, amount(facts, "burst").unwrap_or(limit)))
+    };
     let (Some((limit, per, burst)), Some((new_limit, new_per, new_burst))) = (numbers(old), numbers(new)) else {
         return None;
     };

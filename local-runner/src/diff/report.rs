@@ -115,6 +115,7 @@ impl Subject {
             Self::Unrouted => "unrouted",
             Self::Upstream(_) => "upstream",
             Self::Identity(_) => "identity",
+            Self::Plan(_) => "plan",
             Self::Route(_) => "route",
         }
     }
@@ -122,7 +123,7 @@ impl Subject {
     fn name(&self) -> Option<&str> {
         match self {
             Self::Gateway | Self::Unrouted => None,
-            Self::Upstream(name) | Self::Identity(name) | Self::Route(name) => Some(name),
+            Self::Upstream(name) | Self::Identity(name) | Self::Plan(name) | Self::Route(name) => Some(name),
         }
     }
 }

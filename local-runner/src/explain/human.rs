@@ -35,6 +35,9 @@ pub(crate) fn human(told: &Told, style: Readable) -> String {
     for near in &told.near {
         _ = writeln!(text, "\n  The route {} serves this path with {}.", near.route, near.asks.join(" and "));
     }
+    for (at, bound) in &told.bounds {
+        _ = writeln!(text, "\n  By its lease, {bound} ({at}).");
+    }
     text.push('\n');
     upstream(told, style, &mut text);
     reply(told, style, &mut text);

@@ -35,6 +35,7 @@ pub(crate) fn json(told: &Told) -> String {
         }),
         "steps": trace.steps.iter().zip(&told.places).map(|(line, at)| step(line, at.as_ref(), mask)).collect::<Vec<_>>(),
         "near": near.collect::<Vec<_>>(),
+        "bounds": told.bounds.iter().map(|(at, says)| json!({ "at": at.to_string(), "says": says })).collect::<Vec<_>>(),
         "upstream": match &told.upstream {
             Upstream::Sent(sent) => upstream(told, sent),
             Upstream::Nothing | Upstream::Untold => Value::Null,

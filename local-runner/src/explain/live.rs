@@ -88,7 +88,7 @@ pub(crate) async fn send(
     let same = trace.config == gateway.hash().to_string();
     let places = if same { trace.places(gateway, sources) } else { trace.steps.iter().map(|_| None).collect() };
     let mask = Mask::new(document, secrets, &asked.headers);
-    Ok(Told { asked, trace, places, upstream: Upstream::Untold, reply, near: Vec::new(), mask })
+    Ok(Told { asked, trace, places, upstream: Upstream::Untold, reply, near: Vec::new(), bounds: Vec::new(), mask })
 }
 
 fn platform() -> Result<NativePlatform, String> {

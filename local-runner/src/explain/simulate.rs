@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::header::HOST;
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use portico::config::Sources;
+use portico_core::config::Pointer;
 use portico_core::explain::Explanation;
 use portico_core::sim::{Sim, SimStream, block_on};
 use portico_core::{Action, Body, Gateway, Peer, Platform as _, Record, Timestamp};
@@ -18,8 +19,8 @@ use super::curl::Asked;
 use super::mask::Mask;
 use super::near;
 use super::told::{Reply, Sent, Told, Trace, Upstream};
-use crate::configuration;
 use crate::secrets::Secrets;
+use crate::{check, configuration};
 
 /// What a request meets.
 #[derive(Debug, Clone, Copy)]
@@ -48,9 +49,20 @@ pub(crate) fn simulate(setting: &Setting<'_>, asked: Asked) -> Told {
         upstream: sent.map_or(Upstream::Nothing, |sent| Upstream::Sent(Box::new(sent))),
         reply: response,
         asked,
+        bounds: bounds(setting.document, &trace),
         trace,
         near,
     }
+}
+
+/// The bounds of the leased limits that decided.
+fn bounds(document: &Value, trace: &Trace) -> Vec<(Pointer, String)> {
+    let decided = |at: &Pointer| {
+        let at = at.to_string();
+        let limit = at.strip_suffix(".lease");
+        trace.steps.iter().any(|step| step.place.as_deref() == limit && step.place.is_some())
+    };
+    check::bounds(document).into_iter().filter(|(at, _)| decided(at)).collect()
 }
 
 /// What came of one run.

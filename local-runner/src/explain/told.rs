@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use portico::config::{Place, Sources};
 use portico_core::Gateway;
+use portico_core::config::Pointer;
 use portico_core::decision::{Decision, Outcome, Policy, Reason};
 use portico_core::explain::Explanation;
 use serde::Deserialize;
@@ -22,6 +23,8 @@ pub(crate) struct Told {
     pub(super) reply: Reply,
     /// Routes that would have served it if it were a little different.
     pub(super) near: Vec<Near>,
+    /// How much the leased limits that decided let pass, and where their leases are written.
+    pub(super) bounds: Vec<(Pointer, String)>,
     pub(super) mask: Mask,
 }
 

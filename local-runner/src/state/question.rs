@@ -5,13 +5,13 @@ use std::sync::Arc;
 use portico_core::limit::script::SCRIPT;
 use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value};
 
-use super::link::Connection;
+use super::server::Connection;
 
 /// One question. It can be asked more than once.
 #[derive(Debug)]
 pub(super) enum Question {
-    /// A command.
-    Command(Cmd),
+    /// A command, and what it is for.
+    Command(Purpose, Cmd),
     /// A step of a limit.
     Script {
         /// The SHA-1 of the script, in hex.
@@ -19,15 +19,64 @@ pub(super) enum Question {
         /// The one key that it reads and writes.
         key: String,
         /// What it is told.
-        arguments: [u64; 3],
+        arguments: Vec<u64>,
     },
 }
 
+/// What an answer is for. Of each there may be answers when there are none of another: a replica is read from, but neither counts nor
+/// is written to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Purpose {
+    /// A decision about a limit.
+    Limits,
+    /// A value is read.
+    Reads,
+    /// A value is written.
+    Writes,
+}
+
+impl Purpose {
+    /// A bit of its own.
+    pub(super) const fn bit(self) -> u8 {
+        match self {
+            Self::Limits => 1,
+            Self::Reads => 2,
+            Self::Writes => 4,
+        }
+    }
+
+    /// What it has to do with.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Limits => "limits",
+            Self::Reads => "values that are read",
+            Self::Writes => "values that are written",
+        }
+    }
+
+    /// What becomes of a request without an answer.
+    pub(super) const fn otherwise(self) -> &'static str {
+        match self {
+            Self::Limits => "`on_error` decides",
+            Self::Reads => "what needs one fails",
+            Self::Writes => "none is kept",
+        }
+    }
+}
+
 impl Question {
+    /// What it is asked for.
+    pub(super) const fn purpose(&self) -> Purpose {
+        match self {
+            Self::Command(purpose, _) => *purpose,
+            Self::Script { .. } => Purpose::Limits,
+        }
+    }
+
     /// Asks by `connection`: in one round trip, or in two when Redis does not know the script.
     pub(super) async fn put(&self, mut connection: Connection) -> RedisResult<Value> {
         let (sha1, key, arguments) = match self {
-            Self::Command(command) => return command.query_async(&mut connection).await,
+            Self::Command(_, command) => return command.query_async(&mut connection).await,
             Self::Script { sha1, key, arguments } => (sha1, key, arguments),
         };
         let call = |command: &str, script: &str| {

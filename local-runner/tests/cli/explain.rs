@@ -82,9 +82,12 @@ GET https://api.shop.example/orders/./7?debug=1&page=2
                                     gateway.yaml:18:7  routes[0].policies.ip
   body_limit        not configured
   rate_limit        not configured
+  quota             not configured
+  in_flight         not configured
   auth              allow           key_valid: The API key is known.
                                     consumer acme, by identity partners
                                     gateway.yaml:19:7  routes[0].policies.auth
+  plan              not configured
   request           allow           transformed: The message was rewritten.
                                     gateway.yaml:20:7  routes[0].policies.request
   forward           allow           forwarded: The upstream answered.
@@ -141,9 +144,12 @@ fn a_request_that_is_refused() {
   ip                not configured
   body_limit        not configured
   rate_limit        not configured
+  quota             not configured
+  in_flight         not configured
   auth              deny            credentials_missing: Credentials are required.
                                     Send an API key in x-key.
                                     gateway.yaml:28:17  routes[1].policies.auth
+  plan              not configured
   request           not configured
   forward           not reached
   response          not configured
@@ -264,10 +270,11 @@ fn tools_get_the_same_as_json() {
     assert_eq!(said["caller"], json!({ "identity": "partners", "consumer": "acme" }));
     let steps = said["steps"].as_array().unwrap();
     let names: Vec<_> = steps.iter().map(|step| step["step"].as_str().unwrap()).collect();
-    let all = "path identify route cors ip body_limit rate_limit auth request forward response security_headers after";
+    let all = "path identify route cors ip body_limit rate_limit quota in_flight auth plan request forward response \
+               security_headers after";
     assert_eq!(names.join(" "), all);
     assert_eq!(
-        steps[7],
+        steps[9],
         json!({
             "step": "auth", "outcome": "allow", "reason": "key_valid", "title": "The API key is known.", "detail": "",
             "place": "routes[0].policies.auth", "file": "gateway.yaml", "line": 19, "column": 7,
@@ -381,4 +388,22 @@ fn mistakes_have_a_way_out() {
     folder.write("gateway.yaml", "portico: 1\nname: quiet\n");
     let (code, _, stderr) = run(&folder.0, &["explain", "--sign", "http://a/"]);
     assert!(code == 2 && stderr.contains("has no `debug`") && stderr.contains("${secret.PORTICO_DEBUG}"), "{stderr}");
+}
+
+#[test]
+fn what_a_lease_lets_pass_is_told() {
+    let folder = folder();
+    folder.write(
+        "leased.yaml",
+        "portico: 1\nname: leased\nroutes: [{ name: a, match: { path: /a }, respond: {}, policies: { rate_limit: { limit: 100, per: 1m, lease: 10 } } }]\n",
+    );
+    let said =
+        "in any 1m at most 200 requests pass, and 9 more for each instance that holds a lease, but never more than 300";
+    let (_, told, _) = run(&folder.0, &["explain", "-c", "leased.yaml", "/a"]);
+    assert!(told.contains(&format!("\n  By its lease, {said} (routes[0].policies.rate_limit.lease).\n")), "{told}");
+    let (_, told, _) = run(&folder.0, &["explain", "-c", "leased.yaml", "--format", "json", "/a"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let bound = serde_json::json!({ "at": "routes[0].policies.rate_limit.lease", "says": said });
+    assert_eq!(told["bounds"], serde_json::json!([bound]));
+    assert_eq!(explain_json(&["/hello"])["bounds"], serde_json::json!([]));
 }

@@ -4,6 +4,7 @@
 
 mod bodies;
 mod connections;
+mod in_flight;
 mod protocols;
 mod refusals;
 mod streaming;

@@ -1,6 +1,6 @@
 //! A Redis that these tests configure, ask, end and start again.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use portico_tests::redis::{Redis as Process, free};
@@ -33,6 +33,15 @@ impl Redis {
         let (port, certificate, key) = (address.port().to_string(), file(CERTIFICATE), file(KEY));
         let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-auth-clients", "no"];
         Self::start_with(address, &[["--port", "0", "--tls-port", &port].as_slice(), &files].concat())
+    }
+
+    /// The only node of a cluster, which has no slots yet. It writes into `folder`.
+    pub(crate) fn in_cluster(folder: &Path) -> Self {
+        // nodes talk to each other 10000 ports further up
+        let bus = |port: u16| port.checked_add(10_000).is_some_and(|bus| TcpListener::bind(("127.0.0.1", bus)).is_ok());
+        let address = std::iter::repeat_with(free).find(|address| bus(address.port())).unwrap();
+        let (port, folder) = (address.port().to_string(), folder.display().to_string());
+        Self::start_with(address, &["--port", &port, "--cluster-enabled", "yes", "--dir", &folder])
     }
 
     fn start_with(address: SocketAddr, more: &[&str]) -> Self {

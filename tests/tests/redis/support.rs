@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portico_tests::native::Node;
 
@@ -32,7 +32,19 @@ pub(crate) fn get(node: &Node, path: &str) -> Answer {
     get_with(node, path, "X-Client: a")
 }
 
-/// The same, with one more field.
+/// Asks for `path` until the answer has this status: what a gateway knows of its Redis is a tenth of a second old at times.
+pub(crate) fn get_until(node: &Node, path: &str, status: u16) -> Answer {
+    let begun = Instant::now();
+    loop {
+        let answer = get(node, path);
+        if answer.status == status {
+            return answer;
+        }
+        assert!(begun.elapsed() < HANGS, "{path} is {} for ever", answer.status);
+    }
+}
+
+/// The same as [`get`], with one more field.
 pub(crate) fn get_with(node: &Node, path: &str, field: &str) -> Answer {
     ask(node.address, path, field)
 }

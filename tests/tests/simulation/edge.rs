@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response};
-use portico_core::limit::{Bound, Quota, Verdict};
+use portico_core::limit::{Bound, Draw, Rule, Verdict};
 use portico_core::sim::{Random, Sim, SimStream};
 use portico_core::{Body, CollectError, FetchError, Gateway, Platform, StoreError, Timestamp, config};
 use serde_json::json;
@@ -123,19 +123,20 @@ impl Platform for Edge<'_> {
         self.sim.random()
     }
 
-    async fn rate_limit(&self, key: &str, quota: &Quota, units: u32) -> Result<Verdict, StoreError> {
+    async fn rate_limit(&self, key: &str, rules: &[Rule], draw: Draw) -> Result<Vec<Verdict>, StoreError> {
+        let Draw::Take(units) = draw else { unreachable!("no limit here gives back or charges") };
         on_the_way().await;
         self.would_pass.set(Some(self.would_pass_now()));
-        let (verdict, now) = (self.sim.rate_limit(key, quota, units).await?, self.sim.now());
+        let (verdicts, now) = (self.sim.rate_limit(key, rules, draw).await?, self.sim.now());
         self.ledger.borrow_mut().steps += 1;
-        if verdict.allowed {
+        if verdicts.iter().all(|verdict| verdict.allowed) {
             let mut ledger = self.ledger.borrow_mut();
             (0..u64::from(units) / self.setup.limit.cost).for_each(|_| ledger.promise.pass(now));
             ledger.granted += u64::from(units);
             self.granted.set(Some(now));
         }
         on_the_way().await;
-        Ok(verdict)
+        Ok(verdicts)
     }
 
     async fn read(&self, key: &str) -> Result<Option<bytes::Bytes>, StoreError> {

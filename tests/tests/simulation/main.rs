@@ -243,7 +243,7 @@ fn the_store_in_memory_keeps_the_promise() {
             let (limit, promise) = (&limits[key], &mut promises[key]);
             let quota = Quota::new(limit.limit as u32, Duration::from_secs(limit.per), limit.burst as u32).unwrap();
             let permitted = promise.excess(limit, now) == 0;
-            assert_eq!(store.take(&key.to_string(), &quota, now, 1).allowed, permitted);
+            assert_eq!(store.take(&key.to_string(), &quota, || now, 1).allowed, permitted);
             if permitted {
                 promise.pass(now);
             }

@@ -33,14 +33,14 @@ export class RateLimit extends Original {
     kv.put.counted = true;
   }
 
-  async take(...values) {
+  async step(...values) {
     state.taken += 1;
     if (state.hold !== null) await fetch(state.hold);
     if (state.abort) {
       state.abort = false;
       this.ctx.abort("a test wants it so");
     }
-    return super.take(...values);
+    return super.step(...values);
   }
 
   async alarm() {

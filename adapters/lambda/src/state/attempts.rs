@@ -29,6 +29,9 @@ impl Default for Patience {
 /// The longest wait before the second attempt. It doubles with each further one.
 const WAIT: Duration = Duration::from_millis(20);
 
+/// No wait is longer for whoever was overtaken: there may be many, and time is short.
+const LONGEST: Duration = Duration::from_millis(100);
+
 /// Attempts that were turned away, or did not get there: nothing came of them.
 const TURNED_AWAY: u32 = 5;
 
@@ -41,6 +44,7 @@ pub(super) struct Attempts {
     patience: Patience,
     turned_away: u32,
     lost: u32,
+    overtaken: u32,
 }
 
 /// What a failure says about its attempt.
@@ -71,7 +75,7 @@ impl Patience {
 impl Attempts {
     /// None so far.
     pub(super) const fn new(patience: Patience) -> Self {
-        Self { patience, turned_away: 0, lost: 0 }
+        Self { patience, turned_away: 0, lost: 0, overtaken: 0 }
     }
 
     /// What `call` comes to, which is made anew for each attempt.
@@ -110,19 +114,25 @@ impl Attempts {
                 return Err(StoreError);
             }
             *count += 1;
-            self.wait().await;
+            wait(self.turned_away + self.lost, Duration::MAX).await;
             if fault == Fault::Lost {
                 return Ok(None);
             }
         }
     }
 
-    /// Waits, no two equally long, or they would meet again.
-    async fn wait(&self) {
-        let longest = WAIT * 2_u32.saturating_pow((self.turned_away + self.lost).saturating_sub(1));
-        let share = f64::from(system::random() as u32) / f64::from(u32::MAX);
-        sleep(longest.mul_f64(share)).await;
+    /// Waits until those who were faster may be done. They are as many as there are, so only time bounds how often.
+    pub(super) async fn overtaken(&mut self) {
+        self.overtaken = self.overtaken.saturating_add(1);
+        wait(self.overtaken, LONGEST).await;
     }
+}
+
+/// Waits after so many failures, no two equally long, or they would meet again.
+async fn wait(failures: u32, longest: Duration) {
+    let longest = WAIT.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(longest);
+    let share = f64::from(system::random() as u32) / f64::from(u32::MAX);
+    sleep(longest.mul_f64(share)).await;
 }
 
 fn fault<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Fault {

@@ -1,4 +1,4 @@
-//! Limits: GCRA by conditional updates, mostly one for a request.
+//! Limits: units of a lone GCRA are taken by conditional updates, mostly one for a request. `swap.rs` does everything else.
 //!
 //! The state is one number, [`decide`]'s theoretical arrival time, `tat`. It is never read first: an update says
 //! under which condition it holds, and where it does not DynamoDB answers with the item as it is (`ALL_OLD`), for the same price. From that
@@ -17,36 +17,31 @@
 //! An update whose answer was lost may have been done, or its line may not have been the one that fits. So the next attempt is the other
 //! update, and neither holds after the one of the same request did: begin, for the bucket is not full any more; continue, for each leaves
 //! the name of its request in `step`. By that name the answer says that it was done after all. A request counts once then, though all its
-//! answers be lost. It counts twice when the lost update was done and another drew since; and not at all when one of the two never arrived,
+//! answers be lost. It counts twice when the lost update was done and another changed the item since; and not at all when one of the two never arrived,
 //! or another changed the item between them. While no answer arrives there is no verdict, and `on_error` decides: a limit allows nothing
 //! that it did not count.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
 use aws_sdk_dynamodb::types::AttributeValue;
-use portico_core::limit::{Quota, SLACK, Verdict, decide};
+use portico_core::limit::{Quota, SLACK, State, Verdict, decide};
 use portico_core::{StoreError, Timestamp};
 use portico_native::system;
 
 use super::attempts::Attempts;
+use super::seen::Seen;
 use super::table::{ID, Item, Table, Updated, expires};
 
 /// The attribute that is a limit's state, in microseconds since the epoch.
-const TAT: &str = "tat";
+pub(super) const TAT: &str = "tat";
 
-/// The attribute that names the request that drew last.
-const STEP: &str = "step";
+/// The attribute that names the request that changed the item last.
+pub(super) const STEP: &str = "step";
 
 /// Before the keys of limits, so that no value's key can be one.
-const PREFIX: &str = "limit:";
+pub(super) const PREFIX: &str = "limit:";
 
 /// Updates of one request. Two that do not hold mean that the item changed in between: more that somebody sets the state back all the
 /// time.
 const UPDATES: u32 = 5;
-
-/// Keys whose last state is known.
-const KEYS: usize = 4_096;
 
 /// An update, as in the table above.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,32 +55,17 @@ enum Update {
 }
 
 impl Update {
+    /// The one that draws from this state.
+    fn on(tat: Option<Timestamp>, now: Timestamp) -> Self {
+        if tat.is_some_and(|tat| tat >= now) { Self::Continue } else { Self::Begin }
+    }
+
     /// What to try when its answer was lost: what cannot hold if it did.
     const fn otherwise(self) -> Self {
         match self {
             Self::Begin => Self::Continue,
             Self::Continue | Self::CutDown => Self::Begin,
         }
-    }
-}
-
-/// When the buckets of the keys asked for last are full again, as far as this instance knows: so that the update tried first is mostly
-/// the one that holds.
-#[derive(Debug, Default)]
-pub(super) struct Seen(Mutex<HashMap<String, Timestamp>>);
-
-impl Seen {
-    fn likely(&self, id: &str, now: Timestamp) -> Update {
-        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.get(id).is_some_and(|tat| *tat >= now) { Update::Continue } else { Update::Begin }
-    }
-
-    fn note(&self, id: String, tat: Timestamp) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() >= KEYS {
-            seen.clear();
-        }
-        seen.insert(id, tat);
     }
 }
 
@@ -106,7 +86,8 @@ pub(super) async fn take(
     let name = format!("{:032x}", system::random());
     let step = Step { table, id: &id, name: &name, quota, cost, now };
     let mut attempts = table.attempts();
-    let mut update = seen.likely(&id, now);
+    let seen_full_at = seen.get(&id).and_then(|state| state.tat());
+    let mut update = Update::on(seen_full_at, now);
     for _ in 0..UPDATES {
         let Some((updated, Found { tat: stored, last })) = step.perform(update, &mut attempts).await? else {
             update = update.otherwise();
@@ -120,10 +101,10 @@ pub(super) async fn take(
             step.perform(Update::CutDown, &mut attempts).await.ok();
         }
         if ours || updated == Updated::Done || !verdict.allowed {
-            seen.note(id, tat);
+            seen.note(id, State::of_tat(tat));
             return Ok(verdict);
         }
-        update = if stored.is_some_and(|stored| stored >= now) { Update::Continue } else { Update::Begin };
+        update = Update::on(stored, now);
     }
     eprintln!("dynamodb: the state of a limit changes faster than it can be updated");
     Err(StoreError)

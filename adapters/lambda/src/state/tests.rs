@@ -1,12 +1,15 @@
 mod connection;
 mod emulator;
 mod faults;
+mod lost;
 mod scripted;
+mod swap;
 
 use std::sync::OnceLock;
 
 use aws_sdk_dynamodb::config::http::HttpRequest;
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
+use portico_core::limit::{Quota, Window};
 use portico_native::tls;
 use portico_tests::dynamodb::DynamoDb;
 use rustls::RootCertStore;
@@ -58,6 +61,20 @@ impl State {
     /// A table that never answers.
     pub(crate) fn deaf() -> Self {
         state("table", Deaf, "http://dynamodb.test")
+    }
+
+    /// One step of a lone GCRA.
+    async fn take(
+        &self,
+        key: &str,
+        quota: &Quota,
+        cost: u32,
+        now: Timestamp,
+        left: Duration,
+    ) -> Result<Verdict, StoreError> {
+        let verdicts = self.step(key, &[Rule::Gcra(*quota)], Draw::Take(cost), || now, left).await?;
+        let [verdict] = verdicts[..] else { panic!("{verdicts:?}") };
+        Ok(verdict)
     }
 }
 

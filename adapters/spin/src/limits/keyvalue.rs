@@ -1,62 +1,61 @@
 //! Limits in a store that compares and swaps, and that forgets nothing.
 //!
-//! A limit's time (`portico_core::limit`) is an `i64` in microseconds, eight bytes little-endian: what `increment` of the store
-//! makes of a key, so that `increment(key, 0)` creates one. A key must be there before it is swapped: Spin's SQLite store writes
-//! without comparing where nothing was.
+//! A limit's state (`portico_core::limit`) is one value, which is compared and swapped as a whole: the value of a *cell*. A cell must be
+//! there before it is swapped, for Spin's SQLite store writes without comparing where nothing was. `increment(key, 0)` of the store makes one
+//! of a single zero, and whoever tries the same where a longer value is ends the host's task. So there are two kinds of cells:
+//!
+//! * That of a lone GCRA has one number at all times. It has the limit's name, and whoever comes first makes it.
+//! * Any other has a name that nobody else can have, and is made by whoever thought of it. Its number stands under the limit's name, made like
+//!   a cell of the first kind and swapped once: then it is known to all.
 //!
 //! # How it is cleaned up
 //!
-//! Deleting is not comparing: whoever deletes a time that is over deletes the one that was put there since. So the name of a key
-//! carries a span of time at least as long as the limit's window, and after the next span nobody comes back to it: it can be
-//! deleted whenever somebody gets round to it. A limit that is used first in a new span takes its time along from the span before,
-//! and seals that one, so that nobody who is late still takes from it:
-//!
-//! | value | meaning |
-//! |---|---|
-//! | none, 0 | nobody took anything in this span yet |
-//! | more than 0 | the time |
-//! | less than 0 | sealed, once or several times: what is left over [`SEAL`] went to the next span |
+//! Deleting is not comparing: whoever deletes a state that is over deletes the one that was put there since. So the name of a limit
+//! carries a span of time at least as long as anything in a state can last, and after the next span nobody comes back to it: it can be
+//! deleted whenever somebody gets round to it. A limit that is used first in a new span takes its state along from the span before,
+//! and seals that one, so that nobody who is late still takes from it ([`value`] says how both are written).
 //!
 //! One who comes first into a span looks back: at what is there to take along. One who is late and comes first into a span looks
-//! ahead: there may be a next one already. Each creates its key before it looks, so at least one of the two sees the other.
+//! ahead: there may be a next one already. Each makes what has the limit's name before it looks, so at least one of the two sees the other.
 //!
 //! # What it costs
 //!
-//! Of a key that is there: one read for a request that is denied, one read and one swap for one that passes. Only a swap can come
-//! too late, because of another instance: then its request waits a little, each time longer, and begins anew, until its deadline. Sealing adds to a value, whatever it is, and creating adds nothing: neither ever comes too late.
+//! Of a lone GCRA that is there: one read for a request that is denied, one read and one swap for one that passes; of others one read
+//! more. Only a swap can come too late, because of another instance: then its request waits a little, each time longer, and begins
+//! anew, until its deadline. A lone number is sealed by adding to it, whatever it is by then, which never comes too late.
 
-use portico_core::limit::{Quota, Verdict, decide};
+mod span;
+mod value;
+
+use portico_core::limit::{Draw, Rule, State, Verdict};
 use portico_core::{StoreError, Timestamp, within};
 
-/// Where limits are in the store.
-pub(super) const PREFIX: &str = "limits/";
+use self::span::hours;
+pub(super) use self::span::{HOUR, is_over, name};
+use self::value::{SEAL, Value, is_sealed, seal};
 
-/// The shortest span of time, in microseconds.
-pub(super) const HOUR: u64 = 3_600 * 1_000_000;
-
-/// What is added to a time to seal it. Times stay below it until the year 2540, and 512 fit into an `i64`: as many may seal one at
-/// once.
-const SEAL: i64 = i64::MIN / 512;
-
-/// What a store can do, in steps that are atomic each.
+/// What a store can do, in steps that are atomic each. Values are numbers, 64 bits each.
 pub(super) trait Store {
     /// A value that was read, to be swapped against.
     type Read;
 
-    /// Adds to a value, 0 if there is none, and gives the sum.
-    fn increment(&self, key: &str, by: i64) -> Result<i64, StoreError>;
+    /// Adds to a value of one number, zero where nothing is, and gives the sum. There must be no longer one.
+    fn add(&self, key: &str, number: i64) -> Result<i64, StoreError>;
 
     /// A value, if there is one.
-    fn value(&self, key: &str) -> Result<Option<i64>, StoreError>;
+    fn value(&self, key: &str) -> Result<Option<Vec<u64>>, StoreError>;
 
     /// Reads a value that is to be swapped, if there is one.
-    fn read(&self, key: &str) -> Result<(Self::Read, Option<i64>), StoreError>;
+    fn read(&self, key: &str) -> Result<(Self::Read, Option<Vec<u64>>), StoreError>;
 
     /// Replaces a value that was read and was there.
-    fn swap(&self, read: Self::Read, value: i64) -> Result<Swapped, StoreError>;
+    fn swap(&self, read: Self::Read, value: &[u64]) -> Result<Swapped, StoreError>;
 
     /// Waits until it is worth the while to try again for one who was late this many times before.
     async fn wait(&self, late: u32);
+
+    /// A number that nobody else draws.
+    fn random(&self) -> u64;
 }
 
 /// What became of a swap.
@@ -68,104 +67,149 @@ pub(super) enum Swapped {
     Late,
 }
 
-/// Takes `cost` from the limit of `key`. One whom others overtake is given up at the deadline.
-pub(super) async fn take(
+/// One step of the limit of `key`. One whom others overtake is given up at the deadline.
+pub(super) async fn step(
     store: &impl Store,
     key: &str,
-    quota: &Quota,
-    cost: u32,
+    rules: &[Rule],
+    draw: Draw,
     now: impl Fn() -> Timestamp,
     deadline: impl Future<Output = ()>,
-) -> Result<Verdict, StoreError> {
-    within(deadline, attempts(store, key, quota, cost, now)).await.unwrap_or_else(|| {
+) -> Result<Vec<Verdict>, StoreError> {
+    let limit = Limit { store, key, rules, hours: hours(rules) };
+    within(deadline, limit.step(draw, now)).await.unwrap_or_else(|| {
         eprintln!("key-value store: others overtook one request until its time was up");
         Err(StoreError)
     })
 }
 
-/// Tries until it succeeds.
-async fn attempts(
-    store: &impl Store,
-    key: &str,
-    quota: &Quota,
-    cost: u32,
-    now: impl Fn() -> Timestamp,
-) -> Result<Verdict, StoreError> {
-    let hours = hours(quota);
-    let name = |span| name(hours, span, key);
-    let mut span = now().as_micros() / (hours * HOUR);
-    let mut late = 0;
-    loop {
-        let (read, value) = read(store, &name(span))?;
-        let known = match value {
-            ..0 => {
-                span += 1;
-                continue;
+/// A limit in its store. Where something is `None`, somebody else was faster: it is to be begun anew.
+struct Limit<'a, S> {
+    store: &'a S,
+    key: &'a str,
+    rules: &'a [Rule],
+    /// How long a span is.
+    hours: u64,
+}
+
+/// A cell that can be swapped, and what is in it.
+type Cell<S> = (<S as Store>::Read, Vec<u64>);
+
+impl<S: Store> Limit<'_, S> {
+    /// Tries until it succeeds.
+    async fn step(&self, draw: Draw, now: impl Fn() -> Timestamp) -> Result<Vec<Verdict>, StoreError> {
+        let mut span = now().as_micros() / (self.hours * HOUR);
+        let mut late = 0;
+        loop {
+            if let Some(verdicts) = self.attempt(&mut span, draw, &now)? {
+                return Ok(verdicts);
             }
-            0 if store.value(&name(span + 1))?.is_some() => {
-                span += 1;
-                continue;
+            self.store.wait(late).await;
+            late += 1;
+        }
+    }
+
+    fn attempt(
+        &self,
+        span: &mut u64,
+        draw: Draw,
+        now: impl Fn() -> Timestamp,
+    ) -> Result<Option<Vec<Verdict>>, StoreError> {
+        let (read, known, written) = loop {
+            let name = self.name(*span);
+            let Some((read, words)) = self.cell(&name)? else { return Ok(None) };
+            match self.understood(&name, &words)? {
+                Value::State(state) => break (read, state, true),
+                Value::Nothing if self.store.value(&self.name(*span + 1))?.is_none() => {
+                    let Some(state) = self.taken_along(span.saturating_sub(1))? else { return Ok(None) };
+                    break (read, state, false);
+                }
+                Value::Nothing | Value::Sealed(_) => *span += 1,
             }
-            0 => taken_along(store, &name(span.saturating_sub(1)))?,
-            time => Some(time),
         };
-        let known = known.and_then(|time| u64::try_from(time).ok()).map(Timestamp::from_micros);
-        let (verdict, next) = decide(known, quota, now(), cost);
-        if !verdict.allowed && value != 0 {
-            return Ok(verdict);
+        let now = now();
+        let (verdicts, next) = portico_core::limit::step(self.rules, &known, now, draw);
+        let unchanged = written && next.same_from(&known, now);
+        let done = unchanged || self.store.swap(read, &value::written(&next))? == Swapped::Done;
+        Ok(done.then_some(verdicts))
+    }
+
+    /// The state of a span that is over, which nobody takes from afterwards.
+    fn taken_along(&self, span: u64) -> Result<Option<State>, StoreError> {
+        let name = self.name(span);
+        let Some(words) = self.store.value(&name)? else { return Ok(Some(State::default())) };
+        if self.has_one_number() {
+            let sealed = if is_sealed(&words) { words } else { vec![self.store.add(&name, SEAL)?.cast_unsigned()] };
+            return self.understood(&name, &sealed).map(|value| Some(value.state()));
         }
-        let next = i64::try_from(next.as_micros()).map_err(|_| StoreError)?;
-        if store.swap(read, next)? == Swapped::Done {
-            return Ok(verdict);
+        let Some((read, words)) = self.cell(&name)? else { return Ok(None) };
+        let state = self.understood(&name, &words)?.state();
+        let sealed = is_sealed(&words) || self.store.swap(read, &seal(words))? == Swapped::Done;
+        Ok(sealed.then_some(state))
+    }
+
+    /// The cell of the limit of this name, made if it is not there.
+    fn cell(&self, name: &str) -> Result<Option<Cell<S>>, StoreError> {
+        if self.has_one_number() {
+            return self.made(name).map(Some);
         }
-        store.wait(late).await;
-        late += 1;
+        let number = match self.store.value(name)?.as_deref() {
+            None | Some([0]) => self.choose(name)?,
+            Some([number]) => Some(*number),
+            Some(_) => return Err(unreadable(name)),
+        };
+        let Some(number) = number else { return Ok(None) };
+        match self.store.read(&cell(name, number))? {
+            (read, Some(words)) => Ok(Some((read, words))),
+            (_, None) => Err(unreadable(name)),
+        }
+    }
+
+    /// Makes a cell, and lets all know its number.
+    fn choose(&self, name: &str) -> Result<Option<u64>, StoreError> {
+        let (read, words) = self.made(name)?;
+        if words != [0] {
+            return Ok(None);
+        }
+        let number = self.store.random().max(1);
+        self.store.add(&cell(name, number), 0)?;
+        Ok((self.store.swap(read, &[number])? == Swapped::Done).then_some(number))
+    }
+
+    /// What has this name, made if it is not there.
+    fn made(&self, name: &str) -> Result<Cell<S>, StoreError> {
+        if let (read, Some(words)) = self.store.read(name)? {
+            return Ok((read, words));
+        }
+        // when its answer got lost it is there all the same
+        let made = self.store.add(name, 0);
+        match self.store.read(name)? {
+            (read, Some(words)) => Ok((read, words)),
+            (_, None) => made.and(Err(StoreError)),
+        }
+    }
+
+    fn has_one_number(&self) -> bool {
+        matches!(self.rules, [Rule::Gcra(_)])
+    }
+
+    fn understood(&self, name: &str, words: &[u64]) -> Result<Value, StoreError> {
+        Value::read(words, self.rules).ok_or_else(|| unreadable(name))
+    }
+
+    fn name(&self, span: u64) -> String {
+        name(self.hours, span, self.key)
     }
 }
 
-/// Reads a value that is to be swapped; makes it if it is not there.
-fn read<S: Store>(store: &S, name: &str) -> Result<(S::Read, i64), StoreError> {
-    if let (read, Some(value)) = store.read(name)? {
-        return Ok((read, value));
-    }
-    // when its answer got lost it is there all the same
-    let created = store.increment(name, 0);
-    match store.read(name)? {
-        (read, Some(value)) => Ok((read, value)),
-        (_, None) => created.and(Err(StoreError)),
-    }
+/// Where the cell with this number is.
+fn cell(name: &str, number: u64) -> String {
+    format!("{name}/{number:x}")
 }
 
-/// The time of a span that is over, which nobody takes from afterwards.
-fn taken_along(store: &impl Store, name: &str) -> Result<Option<i64>, StoreError> {
-    let sealed = match store.value(name)? {
-        None => return Ok(None),
-        Some(sealed @ ..0) => sealed,
-        Some(_) => store.increment(name, SEAL)?,
-    };
-    Ok(Some(sealed.rem_euclid(SEAL)).filter(|time| *time != 0))
-}
-
-/// The length of a quota's spans, in hours: at least its window, and the same for quotas that do not differ much.
-fn hours(quota: &Quota) -> u64 {
-    u64::try_from(quota.window().as_micros()).unwrap_or(HOUR).div_ceil(HOUR).max(1).next_power_of_two()
-}
-
-/// The name of a limit's key in one span.
-pub(super) fn name(hours: u64, span: u64, key: &str) -> String {
-    format!("{PREFIX}{hours}/{span}/{key}")
-}
-
-/// Whether a key of the store is a limit's that nobody comes back to.
-pub(super) fn is_over(name: &str, now: Timestamp) -> bool {
-    let parts = || {
-        let mut parts = name.strip_prefix(PREFIX)?.splitn(3, '/');
-        let (hours, span) = (parts.next()?.parse::<u64>().ok()?, parts.next()?.parse::<u64>().ok()?);
-        parts.next()?;
-        // one span more than the limit itself looks back, for those whose clock is behind
-        hours.checked_mul(HOUR)?.checked_mul(span.checked_add(3)?)
-    };
-    parts().is_some_and(|end| end <= now.as_micros())
+fn unreadable(name: &str) -> StoreError {
+    eprintln!("key-value store: what is under {name} is no state of its limit\nhelp: delete the key");
+    StoreError
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use portico_core::limit::script::{self, SCRIPT};
-use portico_core::limit::{Quota, Verdict};
+use portico_core::limit::{Draw, Rule, Verdict};
 use portico_core::{StoreError, within};
 use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
 
@@ -29,17 +29,18 @@ impl Redis {
         Self { address: address.to_owned(), connection: RefCell::new(None) }
     }
 
-    /// Takes `cost` from the limit of `key`.
-    pub(super) async fn take(
+    /// One step of the limit named `name`.
+    pub(super) async fn step(
         &self,
-        key: &str,
-        quota: &Quota,
-        cost: u32,
+        name: &str,
+        rules: &[Rule],
+        draw: Draw,
         deadline: impl Future<Output = ()>,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Vec<Verdict>, StoreError> {
+        let key = script::key(name);
         let used = RefCell::new(self.connection.borrow().clone());
-        match within(deadline, self.ask(&used, key, quota, cost)).await {
-            Some(Ok(answer)) => return verdict(&answer, quota, cost),
+        match within(deadline, self.ask(&used, &key, &script::arguments(rules, draw))).await {
+            Some(Ok(answer)) => return verdicts(&key, &answer, rules, draw),
             Some(Err(error)) => failed(&error),
             None => eprintln!("redis: no answer in time"),
         }
@@ -52,20 +53,19 @@ impl Redis {
         &self,
         used: &RefCell<Option<Rc<Connection>>>,
         key: &str,
-        quota: &Quota,
-        cost: u32,
+        arguments: &[u64],
     ) -> Result<Vec<RedisResult>, Error> {
         let known = used.borrow().clone();
         // if that fails it was closed meanwhile, most likely
         if let Some(connection) = known
-            && let Ok(answer) = ask(&connection, key, quota, cost).await
+            && let Ok(answer) = ask(&connection, key, arguments).await
         {
             return Ok(answer);
         }
         let connection = Rc::new(Connection::open(&self.address).await?);
         used.replace(Some(Rc::clone(&connection)));
         self.connection.replace(Some(Rc::clone(&connection)));
-        ask(&connection, key, quota, cost).await
+        ask(&connection, key, arguments).await
     }
 
     /// Forgets a connection, unless another request has made a new one already: the next request makes one.
@@ -75,22 +75,23 @@ impl Redis {
     }
 }
 
-async fn ask(connection: &Connection, key: &str, quota: &Quota, cost: u32) -> Result<Vec<RedisResult>, Error> {
+async fn ask(connection: &Connection, key: &str, arguments: &[u64]) -> Result<Vec<RedisResult>, Error> {
     let text = |text: &str| RedisParameter::Binary(text.as_bytes().to_vec());
-    let mut parameters = vec![text(SCRIPT), text("1"), text(&script::key(key))];
-    parameters.extend(script::arguments(quota, cost).map(|number| text(&number.to_string())));
+    let mut parameters = vec![text(SCRIPT), text("1"), text(key)];
+    parameters.extend(arguments.iter().map(|number| text(&number.to_string())));
     connection.execute("EVAL", parameters).await
 }
 
 /// What follows from what the script answered.
-fn verdict(answer: &[RedisResult], quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
-    let number = |result: &RedisResult| match result {
-        RedisResult::Int64(number) => Some(*number),
-        _ => None,
+fn verdicts(key: &str, answer: &[RedisResult], rules: &[Rule], draw: Draw) -> Result<Vec<Verdict>, StoreError> {
+    let [RedisResult::Int64(now), RedisResult::Binary(found)] = answer else {
+        eprintln!("redis: an answer of another form: {answer:?}");
+        return Err(StoreError);
     };
-    let numbers: Option<Vec<_>> = answer.iter().map(number).collect();
-    script::verdict(&numbers.unwrap_or_default(), quota, cost)
-        .inspect_err(|_| eprintln!("redis: an answer of another form: {answer:?}"))
+    script::verdicts(*now, found, rules, draw).map_err(|unreadable| {
+        eprintln!("redis: {key}: {unreadable}\nhelp: delete the key, or give limits a database of their own");
+        StoreError
+    })
 }
 
 fn failed(error: &Error) {
@@ -104,14 +105,24 @@ fn failed(error: &Error) {
 
 #[cfg(test)]
 mod tests {
+    use portico_core::limit::Quota;
+
     use super::*;
 
     #[test]
-    fn an_answer_is_two_numbers() {
-        let quota = Quota::from_interval(1, 1).unwrap();
-        assert!(verdict(&[RedisResult::Int64(0), RedisResult::Int64(0)], &quota, 1).is_ok());
-        for answer in [vec![], vec![RedisResult::Nil], vec![RedisResult::Int64(0), RedisResult::Nil]] {
-            assert!(verdict(&answer, &quota, 1).is_err(), "{answer:?}");
+    fn an_answer_is_a_time_and_a_state() {
+        let rules = [Rule::Gcra(Quota::from_interval(1, 1).unwrap())];
+        let told = |answer: &[RedisResult]| verdicts("key", answer, &rules, Draw::Take(1));
+        let state = |text: &str| RedisResult::Binary(text.as_bytes().to_vec());
+        assert!(told(&[RedisResult::Int64(0), state("")]).is_ok());
+        assert!(told(&[RedisResult::Int64(0), state("0")]).is_ok());
+        for answer in [
+            vec![],
+            vec![RedisResult::Nil],
+            vec![RedisResult::Int64(0), RedisResult::Nil],
+            vec![RedisResult::Int64(0), state("0 0")],
+        ] {
+            assert!(told(&answer).is_err(), "{answer:?}");
         }
     }
 }

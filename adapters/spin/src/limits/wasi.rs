@@ -6,7 +6,8 @@
 //! A value that was read to be swapped has a handle. Dropped, it is gone; swapped, whether in time or too late, it stays in Spin's
 //! table until the instance ends, for nobody can drop it any more (`swap` in its `crates/factor-key-value/src/host.rs`). The table has
 //! room for 2^32 there, and for 256 where nothing else is said (`lib.rs`, `KeyValueDispatch::new`): so a handle is swapped only where
-//! something changes, once for each limit that a request passes, and everything else does without.
+//! something changes, once for each limit that a request passes, up to three times where a span begins of one with windows, and
+//! everything else does without.
 
 use std::cell::{Cell, OnceCell};
 use std::time::Duration;
@@ -57,7 +58,7 @@ impl Wasi {
             return;
         }
         // whoever counts first does it; what is left is left for the next hour
-        if self.increment(&name(1, hour, CLEANED), 1) == Ok(1) && self.delete(now).is_err() {
+        if self.add(&name(1, hour, CLEANED), 1) == Ok(1) && self.delete(now).is_err() {
             eprintln!(
                 "what limits left in the key-value store could not be deleted\nhelp: Spin lists no more than a million keys: \
                  with more of them count in a Redis, which portico_limits names"
@@ -88,22 +89,23 @@ impl Wasi {
 impl Store for Wasi {
     type Read = Cas;
 
-    fn increment(&self, key: &str, by: i64) -> Result<i64, StoreError> {
-        atomics::increment(self.bucket()?, key, by).map_err(failed)
+    fn add(&self, key: &str, number: i64) -> Result<i64, StoreError> {
+        atomics::increment(self.bucket()?, key, number).map_err(failed)
     }
 
-    fn value(&self, key: &str) -> Result<Option<i64>, StoreError> {
-        number(key, self.bucket()?.get(key).map_err(failed)?)
+    fn value(&self, key: &str) -> Result<Option<Vec<u64>>, StoreError> {
+        numbers(key, self.bucket()?.get(key).map_err(failed)?)
     }
 
-    fn read(&self, key: &str) -> Result<(Cas, Option<i64>), StoreError> {
+    fn read(&self, key: &str) -> Result<(Cas, Option<Vec<u64>>), StoreError> {
         let cas = Cas::new(self.bucket()?, key).map_err(failed)?;
-        let value = number(key, cas.current().map_err(failed)?)?;
+        let value = numbers(key, cas.current().map_err(failed)?)?;
         Ok((cas, value))
     }
 
-    fn swap(&self, read: Cas, value: i64) -> Result<Swapped, StoreError> {
-        match atomics::swap(read, &value.to_le_bytes()) {
+    fn swap(&self, read: Cas, value: &[u64]) -> Result<Swapped, StoreError> {
+        let bytes: Vec<u8> = value.iter().flat_map(|number| number.to_le_bytes()).collect();
+        match atomics::swap(read, &bytes) {
             Ok(()) => Ok(Swapped::Done),
             Err(CasError::CasFailed(_)) => Ok(Swapped::Late),
             Err(CasError::StoreError(error)) => Err(failed(error)),
@@ -116,12 +118,19 @@ impl Store for Wasi {
         let share = u64::from(instance::random() as u32);
         monotonic_clock::wait_for(longest / 2 + ((longest / 2 * share) >> 32)).await;
     }
+
+    fn random(&self) -> u64 {
+        instance::random() as u64
+    }
 }
 
-/// What increments count: eight bytes.
-fn number(key: &str, value: Option<Vec<u8>>) -> Result<Option<i64>, StoreError> {
-    let number = value.map(|bytes| bytes.try_into().map(i64::from_le_bytes)).transpose();
-    number.map_err(|_| failed(Error::Other(format!("{key} is no number"))))
+/// Eight bytes each, as those that increments count.
+fn numbers(key: &str, value: Option<Vec<u8>>) -> Result<Option<Vec<u64>>, StoreError> {
+    let numbers = |bytes: Vec<u8>| match bytes.as_chunks() {
+        (numbers, []) => Ok(numbers.iter().copied().map(u64::from_le_bytes).collect()),
+        _ => Err(failed(Error::Other(format!("{key} is no state of a limit\nhelp: delete the key")))),
+    };
+    value.map(numbers).transpose()
 }
 
 fn failed(error: Error) -> StoreError {

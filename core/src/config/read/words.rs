@@ -28,7 +28,7 @@ pub(super) fn did_you_mean(key: &str, known: &[&str]) -> Option<String> {
 }
 
 /// The name that was probably meant: the same but for case and separators, or a few slips: one in a short name, three in a long one.
-pub(super) fn closest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn closest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let plain = |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     let slips = match name.chars().count() {
         0..=2 => 0,
@@ -40,7 +40,7 @@ pub(super) fn closest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     if let Some(same) = known.iter().find(|candidate| plain(candidate) == plain(name)) {
         return Some(same);
     }
-    let distance = |candidate: &&&str| strsim::osa_distance(&name.to_lowercase(), candidate);
+    let distance = |candidate: &&&str| strsim::osa_distance(&name.to_lowercase(), &candidate.to_lowercase());
     let best = known.iter().min_by_key(distance)?;
     (distance(&best) <= slips).then_some(*best)
 }

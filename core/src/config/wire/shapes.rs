@@ -1,5 +1,6 @@
 //! What the derive cannot write: values of several shapes.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -53,6 +54,95 @@ struct BodyLimitMap {
     /// How the policy acts.
     #[serde(default)]
     mode: Mode,
+}
+
+/// What a request costs: `2`, or `{ base: 1, methods: { POST: 5 } }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cost {
+    /// Units of a request of which nothing else is said.
+    pub base: u32,
+    /// Units by method.
+    pub methods: BTreeMap<String, u32>,
+    /// Units by the value of a header.
+    pub headers: BTreeMap<String, BTreeMap<String, u32>>,
+    /// Units by the size of the response.
+    pub response: Vec<SizeClass>,
+}
+
+impl Default for Cost {
+    fn default() -> Self {
+        Self::flat(1)
+    }
+}
+
+impl Cost {
+    /// The same for every request.
+    pub const fn flat(base: u32) -> Self {
+        Self { base, methods: BTreeMap::new(), headers: BTreeMap::new(), response: Vec::new() }
+    }
+
+    /// What every request costs, if it is the same for all.
+    pub fn is_flat(&self) -> bool {
+        self.methods.is_empty() && self.headers.is_empty() && self.response.is_empty()
+    }
+}
+
+impl<'de> Deserialize<'de> for Cost {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NumberOrMap;
+
+        impl<'de> Visitor<'de> for NumberOrMap {
+            type Value = Cost;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a number of units")
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Cost, E> {
+                let base = u32::try_from(number).ok();
+                base.map(Cost::flat).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Cost, A::Error> {
+                let CostMap { base, methods, headers, response } =
+                    CostMap::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Cost { base, methods, headers, response })
+            }
+        }
+
+        deserializer.deserialize_any(NumberOrMap)
+    }
+}
+
+/// The long form of a cost. A header's value says more than the method, and that more than `base`.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct CostMap {
+    /// Units of a request of which nothing else is said. Default: 1.
+    #[serde(default = "super::one")]
+    base: u32,
+    /// Units by method: { POST: 5 }. 0 is free.
+    #[serde(default)]
+    methods: BTreeMap<String, u32>,
+    /// Units by the value of a request header: { X-Mode: { bulk: 10 } }. Of several that are there the most counts.
+    #[serde(default)]
+    headers: BTreeMap<String, BTreeMap<String, u32>>,
+    /// Units of requests whose responses are large. What that is more than was taken before is taken afterwards, as far as there is
+    /// enough left.
+    #[serde(default)]
+    response: Vec<SizeClass>,
+}
+
+/// A class of responses by their size.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SizeClass {
+    /// Responses whose Content-Length is more than that, such as 1MiB.
+    pub over: String,
+    /// Units that such a request costs altogether.
+    pub cost: u32,
 }
 
 /// A policy's configuration, or `off`.
@@ -186,7 +276,7 @@ mod schema {
 
     use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-    use super::{BodyLimit, BodyLimitMap, Failure, OneOrMany, Setting};
+    use super::{BodyLimit, BodyLimitMap, Cost, CostMap, Failure, OneOrMany, Setting};
 
     impl JsonSchema for OneOrMany {
         fn inline_schema() -> bool {
@@ -228,6 +318,23 @@ mod schema {
             json_schema!({
                 "description": "The largest request body: 1MiB, or { max: 1MiB, mode: observe }.",
                 "anyOf": [{ "type": "string", "pattern": size }, generator.subschema_for::<BodyLimitMap>()],
+            })
+        }
+    }
+
+    impl JsonSchema for Cost {
+        fn inline_schema() -> bool {
+            true
+        }
+
+        fn schema_name() -> Cow<'static, str> {
+            "Cost".into()
+        }
+
+        fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+            json_schema!({
+                "description": "The units that a request takes: a number, or by method, header and size of the response.",
+                "anyOf": [{ "type": "integer", "minimum": 0, "maximum": u32::MAX }, generator.subschema_for::<CostMap>()],
             })
         }
     }

@@ -24,7 +24,7 @@ fn asked(leases: &Leases, sim: &Sim, terms: &Terms, requests: usize) -> Vec<u32>
     for _ in 0..requests {
         let Step::Ask(ask) = leases.draw("key", terms, || sim.now()) else { continue };
         asked.push(ask.units);
-        let answer = block_on(sim.rate_limit("key", &terms.quota, ask.units));
+        let answer = block_on(shared(sim, "key", &terms.quota, ask.units));
         let settled = leases.settle("key", terms, &ask, answer, || sim.now()).unwrap();
         assert!(matches!(settled, Step::Decided(verdict) if verdict.allowed), "{settled:?}");
     }
@@ -118,7 +118,7 @@ fn when_a_clock_is_corrected_what_is_held_of_an_empty_bucket_passes() {
     assert_eq!(asked(&leases, &sim, &terms, 4), [1, 2, 4]);
     // others have drawn all that was left
     let Step::Ask(ask) = leases.draw("other", &terms, || sim.now()) else { panic!("nothing is held yet") };
-    let answer = block_on(sim.rate_limit("key", &terms.quota, 53)).unwrap();
+    let answer = block_on(shared(&sim, "key", &terms.quota, 53)).unwrap();
     assert!(answer.allowed && answer.remaining == 0);
     let empty = Verdict { allowed: false, ..answer };
     leases.settle("key", &terms, &Ask { purpose: Purpose::Request, ..ask }, Ok(empty), || sim.now()).unwrap();
@@ -136,7 +136,7 @@ fn the_clock_is_read_where_no_thread_can_overtake() {
         sim.now()
     };
     let Step::Ask(ask) = leases.draw("key", &terms, clock) else { panic!("nothing is held yet") };
-    let answer = block_on(sim.rate_limit("key", &terms.quota, ask.units));
+    let answer = block_on(shared(&sim, "key", &terms.quota, ask.units));
     assert!(matches!(leases.settle("key", &terms, &ask, answer, clock), Ok(Step::Decided(_))));
 }
 
@@ -151,12 +151,12 @@ fn ask(leases: &Leases, terms: &Terms, now: Timestamp) -> Ask {
 #[test]
 fn one_asks_for_a_lease_and_the_others_for_themselves() {
     let (sim, leases, terms) = (Sim::new(1), leases(), terms(4, 1));
-    let answer = |ask: &Ask| block_on(sim.rate_limit("key", &terms.quota, ask.units));
+    let answer = |ask: &Ask| block_on(shared(&sim, "key", &terms.quota, ask.units));
     assert_eq!(asked(&leases, &sim, &terms, 1), [1]);
     let (first, second) = (ask(&leases, &terms, sim.now()), ask(&leases, &terms, sim.now()));
     assert_eq!([first.units, second.units], [2, 1]);
     // the store has two units left: the lease takes them, and the other request takes its part of the lease
-    _ = block_on(sim.rate_limit("key", &terms.quota, 57));
+    _ = block_on(shared(&sim, "key", &terms.quota, 57));
     let (granted, denied) = (answer(&first), answer(&second));
     assert!(granted.unwrap().allowed && !denied.unwrap().allowed);
     for (ask, answer) in [(first, granted), (second, denied)] {
@@ -168,7 +168,7 @@ fn one_asks_for_a_lease_and_the_others_for_themselves() {
 #[test]
 fn whoever_does_not_come_back_is_given_up_and_brings_no_lease_later() {
     let (sim, leases, terms) = (Sim::new(1), leases(), terms(4, 1));
-    let answer = |ask: &Ask| block_on(sim.rate_limit("key", &terms.quota, ask.units));
+    let answer = |ask: &Ask| block_on(shared(&sim, "key", &terms.quota, ask.units));
     assert_eq!(asked(&leases, &sim, &terms, 3), [1, 2]);
     let lost = ask(&leases, &terms, sim.now());
     let late = answer(&lost);
@@ -189,7 +189,7 @@ fn a_lease_that_is_denied_or_lost_begins_anew_with_what_the_request_costs() {
     let (sim, leases, terms) = (Sim::new(1), leases(), terms(8, 1));
     assert_eq!(asked(&leases, &sim, &terms, 3), [1, 2]);
     // others have left two units, and nobody told
-    _ = block_on(sim.rate_limit("key", &terms.quota, 55));
+    _ = block_on(shared(&sim, "key", &terms.quota, 55));
     assert!(take(&leases, &sim, &terms).allowed);
     assert_eq!(asked(&leases, &sim, &terms, 1), [1]);
     assert!(!take(&leases, &sim, &terms).allowed);
@@ -229,7 +229,7 @@ fn threads_spend_no_more_than_was_granted() {
             match step {
                 Step::Decided(verdict) => return verdict.allowed,
                 Step::Ask(ask) => {
-                    let answer = Ok(store.take("key", &terms.quota, now, ask.units));
+                    let answer = Ok(store.take("key", &terms.quota, || now, ask.units));
                     step = leases.settle("key", &terms, &ask, answer, || now).unwrap();
                 }
             }

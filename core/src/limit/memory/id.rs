@@ -7,7 +7,7 @@
 use std::hash::{BuildHasher, DefaultHasher, Hasher};
 
 /// Two hashes of one key, neither of which anybody outside can predict.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(super) struct Id {
     place: u64,
     name: u64,

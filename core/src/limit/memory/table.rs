@@ -3,7 +3,6 @@
 //! Nothing is ever taken out. A slot whose time is past counts as free wherever it stands, for such a bucket is full, as that
 //! of a key never seen is; and when the table is made anew, for room or for memory, only the others move.
 
-use super::super::{Quota, Verdict, decide};
 use super::id::Id;
 use crate::platform::Timestamp;
 
@@ -29,21 +28,27 @@ impl Table {
         Self { slots: Vec::new(), used: 0, max: max.max(1) }
     }
 
-    /// One load-decide-save.
-    pub(super) fn take(&mut self, id: Id, quota: &Quota, now: Timestamp, cost: u32) -> Verdict {
+    /// Puts the TAT in the place of a key's that `decide` makes of it.
+    pub(super) fn update<R>(
+        &mut self,
+        id: Id,
+        now: Timestamp,
+        decide: impl FnOnce(Option<Timestamp>) -> (R, Timestamp),
+    ) -> R {
         let found = self.find(id, now).or_else(|| {
             self.make_room(now);
             self.find(id, now)
         });
         let Some(slot) = found.and_then(|index| self.slots.get_mut(index)) else {
-            return decide(None, quota, now, cost).0;
+            return decide(None).0;
         };
-        let (verdict, next) = decide((slot.id == id).then_some(slot.tat), quota, now, cost);
-        if next > now {
+        let known = slot.id == id;
+        let (answer, next) = decide(known.then_some(slot.tat));
+        if next > now || known {
             self.used += usize::from(slot.tat == Timestamp::default());
             *slot = Slot { id, tat: next };
         }
-        verdict
+        answer
     }
 
     /// Keys that are held, among them those whose time is past and whose slot nobody needed yet.

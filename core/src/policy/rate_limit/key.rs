@@ -11,12 +11,12 @@ use crate::policy::RouteScope;
 
 /// What a limit counts, and how its buckets are called in the store.
 #[derive(Debug)]
-pub(super) struct Key {
+pub(crate) struct Key {
     by: By,
     /// What every key of this limit starts with.
     prefix: String,
     /// What `RateLimit` calls the limit.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -32,25 +32,34 @@ enum By {
 const MAX_VALUE: usize = 256;
 
 impl Key {
-    pub(super) fn compile(
-        wire: &wire::RateLimit,
+    /// What `by` says. `kind` tells apart what counts differently, and is empty for a lone GCRA; `numbers` tell limits of all routes apart.
+    pub(crate) fn compile(
+        by: &wire::By,
+        (kind, numbers): (&str, &str),
         mode: Mode,
         at: &At<'_>,
         scope: &RouteScope<'_>,
         compiler: &mut Compiler,
     ) -> Option<Self> {
-        let needs = match &wire.by {
+        let needs = match by {
             wire::By::Consumer if !scope.has_consumer => Some("by: consumer"),
             wire::By::Claim(_) if !scope.has_claims => Some("by: { claim: … }"),
             _ => None,
         };
-        let at = at.child_key("by");
         if let Some(needs) = needs {
             let message = format!("`{needs}` needs a caller who is known, and `{}` authenticates nobody", scope.name);
             let help = "add `auth` with an identity that knows it, or limit `by: ip`";
-            compiler.error(&at, message).code(Code::CallerUnknown).help(help);
+            compiler.error(at, message).code(Code::CallerUnknown).help(help);
         }
-        let (by, name) = match &wire.by {
+        let stem = match by {
+            wire::By::Global => format!("global:{numbers}"),
+            wire::By::Header(header) => format!("{}:header:{}", scope.name, header.to_ascii_lowercase()),
+            wire::By::Claim(claim) => format!("{}:claim:{claim}", scope.name),
+            wire::By::Ip => format!("{}:ip", scope.name),
+            wire::By::Consumer => format!("{}:consumer", scope.name),
+            wire::By::Route => format!("{}:route", scope.name),
+        };
+        let (by, name) = match by {
             wire::By::Ip => (By::Ip, "ip"),
             wire::By::Consumer => (By::Consumer, "consumer"),
             wire::By::Route => (By::Everyone, "route"),
@@ -58,26 +67,20 @@ impl Key {
             wire::By::Header(header) => (By::Header(compiler.header_name(header, &at.child_key("header"))?), "header"),
             wire::By::Claim(claim) => (By::Claim(claim.clone()), "claim"),
         };
-        let prefix = match &wire.by {
-            wire::By::Global => {
-                format!("global:{}:{}:{}", wire.limit, wire.per, wire.burst.unwrap_or(wire.limit))
-            }
-            wire::By::Header(header) => format!("{}:header:{}", scope.name, header.to_ascii_lowercase()),
-            wire::By::Claim(claim) => format!("{}:claim:{claim}", scope.name),
-            _ => format!("{}:{name}", scope.name),
-        };
+        // no name of a route has a colon, so that no two of these are alike
+        let kind = if kind.is_empty() { String::new() } else { format!("{kind}::") };
         // what only observes must not draw from a bucket that counts
-        let prefix = if mode == Mode::Observe { format!("observe:{prefix}") } else { prefix };
-        Some(Self { by, prefix, name })
+        let observe = if mode == Mode::Observe { "observe:" } else { "" };
+        Some(Self { by, prefix: format!("{kind}{observe}{stem}"), name })
     }
 
     /// Whether it is known only once the caller is known.
-    pub(super) fn needs_identity(&self) -> bool {
+    pub(crate) fn needs_identity(&self) -> bool {
         matches!(self.by, By::Consumer | By::Claim(_))
     }
 
     /// The bucket of one request.
-    pub(super) fn of(&self, context: &Context<'_>) -> String {
+    pub(crate) fn of(&self, context: &Context<'_>) -> String {
         let key = self.whole(context);
         match key.get(self.prefix.len()..) {
             Some(value) if value.len() > MAX_VALUE => {

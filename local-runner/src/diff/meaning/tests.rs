@@ -132,6 +132,64 @@ fn a_rate_is_judged_by_limit_and_window_together() {
 }
 
 #[test]
+fn plans_are_compared_by_their_names_and_as_routes_are() {
+    let gateway = |plans: &str, choice: &str| {
+        format!("plans: {{ {plans} }}\n{}", a_route(&format!("auth: {{ any_of: [users] }}, plan: {{ {choice} }}")))
+    };
+    let told = |old: (&str, &str), new: (&str, &str)| {
+        let told = told(&gateway(old.0, old.1), &gateway(new.0, new.1));
+        told.iter().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    let free = "free: { rate_limit: { limit: 100, per: 1m }, consumers: [acme] }";
+    let written = "free: { consumers: [acme], rate_limit: { limit: 100, per: 60s, burst: 100, guarantee: exact } }";
+    assert_eq!(told((free, "default: free"), (written, "by: consumer, default: free")), [""; 0]);
+    assert_eq!(
+        told(
+            (free, "default: free"),
+            ("free: { rate_limit: { limit: 1000, per: 1h }, consumers: [globex] }", "by: { claim: plan }")
+        ),
+        [
+            r#"tighter: Plan("free"): rate_limit.limit 100 → 1000"#,
+            r#"tighter: Plan("free"): rate_limit.per 1m → 1h"#,
+            r#"changed: Route("a"): plan.default free → not set"#,
+            r#"changed: Plan("free"): consumers now without acme and with globex"#,
+            r#"changed: Route("a"): plan.by consumer → claim plan"#,
+        ]
+    );
+    let both = format!("{free}, pro: {{ quota: {{ limit: 9, per: day }}, rate_limit: {{ limit: 5, per: 1s }} }}");
+    assert_eq!(
+        told((free, ""), (&both, "mode: observe")),
+        [
+            r#"looser: Route("a"): plan.mode enforce → observe"#,
+            r#"changed: Plan("pro"): added: quota.limit 9; quota.per day; rate_limit.limit 5; rate_limit.per 1s"#,
+        ]
+    );
+    let quota = "free: { rate_limit: { limit: 100, per: 1m }, quota: { limit: 9, per: day }, consumers: [acme] }";
+    assert_eq!(told((free, ""), (quota, "")), [r#"tighter: Plan("free"): quota added: limit 9; per day"#]);
+    assert_eq!(
+        told((&both, ""), (free, ""))[0].split_once(": ").unwrap().1,
+        r#"Plan("pro"): removed; it was: quota.limit 9; quota.per day; rate_limit.limit 5; rate_limit.per 1s"#
+    );
+}
+
+#[test]
+fn more_under_way_is_looser() {
+    let told = |old: &str, new: &str| {
+        let told = told(&a_route(old), &a_route(new));
+        told.iter().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told("in_flight: { limit: 5 }", "in_flight: { limit: 9, by: ip }"),
+        [r#"looser: Route("a"): in_flight.limit 5 → 9"#]
+    );
+    assert_eq!(told("", "in_flight: { limit: 5 }"), [r#"tighter: Route("a"): in_flight added: limit 5"#]);
+    assert_eq!(
+        told("in_flight: { limit: 5 }", "in_flight: { limit: 5, mode: observe }"),
+        [r#"looser: Route("a"): in_flight.mode enforce → observe"#]
+    );
+}
+
+#[test]
 fn a_route_with_another_name_is_the_same_route() {
     let named = |name: &str, more: &str| {
         routes("", &format!("  - {{ name: {name}, match: {{ path: /a }}, respond: {{ {more} }} }}\n"))

@@ -8,15 +8,15 @@ use tokio::task::JoinSet;
 use super::*;
 
 /// A process' view of a table.
-fn process(dynamodb: &DynamoDb, name: &str) -> State {
+pub(super) fn process(dynamodb: &DynamoDb, name: &str) -> State {
     patient(state(name, Connector(upstreams()), &format!("http://{}", dynamodb.address())))
 }
 
-fn item(dynamodb: &DynamoDb, table: &str, id: &str) -> Value {
+pub(super) fn item(dynamodb: &DynamoDb, table: &str, id: &str) -> Value {
     dynamodb.call("GetItem", &json!({ "TableName": table, "Key": { "id": { "S": id } } })).unwrap()["Item"].clone()
 }
 
-fn number(item: &Value, name: &str) -> u64 {
+pub(super) fn number(item: &Value, name: &str) -> u64 {
     item[name]["N"].as_str().unwrap().parse().unwrap()
 }
 
@@ -64,7 +64,7 @@ async fn every_step_is_the_one_that_core_would_take() {
             1 => now + Duration::from_secs(next(120)),
             _ => now + Duration::from_micros(next(6_000_000)),
         };
-        let expected = memory.take(key, quota, now, cost);
+        let expected = memory.step(key, &[Rule::Gcra(*quota)], || now, Draw::Take(cost))[0];
         let verdict = processes[next(2) as usize].take(key, quota, cost, now, LONG).await.unwrap();
         assert_eq!(verdict, expected, "step {step}: {key} {quota:?} {cost} {now:?}");
         seen[usize::from(verdict.allowed)] += 1;

@@ -24,10 +24,16 @@ enum Fault {
 
 /// A connector with faults, and how many updates were done through it.
 #[derive(Debug, Clone)]
-struct Faulty {
+pub(super) struct Faulty {
     inner: Arc<Connector>,
     random: Arc<Mutex<Random>>,
     done: Arc<AtomicU64>,
+}
+
+impl Faulty {
+    pub(super) fn new(random: Random) -> Self {
+        Self { inner: Arc::new(Connector(upstreams())), random: Arc::new(Mutex::new(random)), done: Arc::default() }
+    }
 }
 
 impl HttpConnector for Faulty {
@@ -67,11 +73,7 @@ async fn with_faults_never_more_than_the_limit_passes_and_nothing_counts_more_th
         let quota = Quota::new(limit, window, limit).unwrap();
         let mut writers = JoinSet::new();
         for writer in 0..WRITERS {
-            let connector = Faulty {
-                inner: Arc::new(Connector(upstreams())),
-                random: Arc::new(Mutex::new(Random::new(seed * WRITERS + writer))),
-                done: Arc::default(),
-            };
+            let connector = Faulty::new(Random::new(seed * WRITERS + writer));
             let state = patient(state(&table, connector.clone(), &format!("http://{}", dynamodb.address())));
             writers.spawn(async move {
                 let verdict = state.take("hot", &quota, 1, NOW, LONG).await;
@@ -99,12 +101,12 @@ async fn with_faults_never_more_than_the_limit_passes_and_nothing_counts_more_th
 
 /// A connector that loses so many answers.
 #[derive(Debug, Clone)]
-struct Losing {
-    inner: Arc<Connector>,
-    loses: Arc<AtomicUsize>,
+pub(super) struct Losing {
+    pub(super) inner: Arc<Connector>,
+    pub(super) loses: Arc<AtomicUsize>,
 }
 
-const ALL: usize = usize::MAX;
+pub(super) const ALL: usize = usize::MAX;
 
 impl HttpConnector for Losing {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {

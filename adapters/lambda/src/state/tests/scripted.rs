@@ -55,9 +55,9 @@ fn item(tat: u64) -> Value {
 
 /// Answers in the order of the script, then its last answer for ever, and keeps what it was asked.
 #[derive(Debug, Clone)]
-struct Scripted {
+pub(super) struct Scripted {
     script: Arc<Mutex<VecDeque<Script>>>,
-    asked: Arc<Mutex<Vec<Value>>>,
+    pub(super) asked: Arc<Mutex<Vec<Value>>>,
 }
 
 impl HttpConnector for Scripted {
@@ -69,7 +69,7 @@ impl HttpConnector for Scripted {
     }
 }
 
-fn scripted(script: impl IntoIterator<Item = Script>) -> (State, Scripted) {
+pub(super) fn scripted(script: impl IntoIterator<Item = Script>) -> (State, Scripted) {
     let connector = Scripted { script: Arc::new(Mutex::new(script.into_iter().collect())), asked: Arc::default() };
     (state("table", connector.clone(), "http://dynamodb.test"), connector)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::*;
-use crate::limit::{Quota, Verdict};
+use crate::limit::{Draw, Rule, Verdict};
 use crate::platform::{CollectError, FetchError, StoreError, Timestamp};
 
 /// A simulated platform on which answers come when they are let.
@@ -59,8 +59,8 @@ impl Platform for Yard {
         self.sim.random()
     }
 
-    async fn rate_limit(&self, key: &str, quota: &Quota, cost: u32) -> Result<Verdict, StoreError> {
-        self.sim.rate_limit(key, quota, cost).await
+    async fn rate_limit(&self, key: &str, rules: &[Rule], draw: Draw) -> Result<Vec<Verdict>, StoreError> {
+        self.sim.rate_limit(key, rules, draw).await
     }
 
     async fn read(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
