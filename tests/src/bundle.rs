@@ -37,9 +37,13 @@ pub(crate) fn with_on_error(config: &Value) -> Value {
             limit.insert("on_error".into(), "deny".into());
         }
     };
-    config.pointer_mut("/defaults/rate_limit").into_iter().for_each(say);
-    let routes = config.get_mut("routes").and_then(Value::as_array_mut).into_iter().flatten();
-    routes.filter_map(|route| route.pointer_mut("/policies/rate_limit")).for_each(say);
+    for limit in ["rate_limit", "quota"] {
+        config.pointer_mut(&format!("/defaults/{limit}")).into_iter().for_each(say);
+        let routes = config.get_mut("routes").and_then(Value::as_array_mut).into_iter().flatten();
+        routes.filter_map(|route| route.pointer_mut(&format!("/policies/{limit}"))).for_each(say);
+        let plans = config.get_mut("plans").and_then(Value::as_object_mut).into_iter().flatten();
+        plans.filter_map(|(_, plan)| plan.get_mut(limit)).for_each(say);
+    }
     config
 }
 

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use crate::clock;
+
 /// Nothing takes this long. A net under a gateway that hangs; what passes never waits for it.
 pub(crate) const HANGS: Duration = Duration::from_secs(60);
 
@@ -19,6 +21,7 @@ impl Drop for Running {
         // fails only when it has ended already
         drop(self.0.kill());
         drop(self.0.wait());
+        clock::clean_up(self.0.id());
     }
 }
 

@@ -50,7 +50,7 @@ impl Subject for Cloudflare {
 
     fn start(&self, case: &Case) -> Result<Box<dyn Session>, String> {
         let origins = Origins::start(case)?;
-        let workerd = Workerd::start(case, &origins)?;
+        let workerd = Workerd::start(case, &origins, None)?;
         Ok(Box::new(Running { workerd, origins, peer: case.peer.clone(), joined: Joined::of(case) }))
     }
 

@@ -15,6 +15,7 @@ pub use self::api::Part;
 pub use self::front::{Answered, Front};
 pub use self::function::{Function, command};
 pub use self::shared::Shared;
+pub use self::table::Way;
 
 use std::sync::{Arc, OnceLock};
 
@@ -113,7 +114,12 @@ impl Session for Running {
     }
 
     fn set_store(&mut self, store: Store) -> Result<(), String> {
-        self.table.fail(store);
+        self.table.set_way(match store {
+            Store::Up => Way::Open,
+            Store::Down => Way::Closed,
+            Store::LostResponse => Way::LosesAnswers,
+            Store::Duplicate | Store::StaleRead => return Err(format!("the table does not do {store:?}")),
+        });
         Ok(())
     }
 

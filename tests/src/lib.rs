@@ -13,6 +13,7 @@ mod alone;
 mod bundle;
 mod child;
 mod client;
+pub mod clock;
 pub mod cloudflare;
 pub mod dynamodb;
 mod joined;

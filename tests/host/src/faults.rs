@@ -12,6 +12,8 @@ pub(crate) enum Fault {
     None,
     /// They are refused, and nothing is changed.
     Down,
+    /// Each so many steps (1: every one) one is refused, and changes nothing.
+    Refuse(u32),
     /// Each so many steps (1: every one) one is taken and its answer gets lost: the component is told of an error.
     LoseResponse(u32),
     /// Those that change a value are taken and their answers get lost; those that read are answered.
@@ -29,17 +31,20 @@ impl FromStr for Fault {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let each = text.strip_prefix("lose-response:").and_then(|each| each.parse().ok());
-        match (text, each) {
-            ("none", _) => return Ok(Self::None),
-            ("down", _) => return Ok(Self::Down),
-            ("lose-changes", _) => return Ok(Self::LoseChanges),
-            (_, Some(each @ 1..)) => return Ok(Self::LoseResponse(each)),
-            _ => {}
+        let (name, each) = match text.split_once(':') {
+            Some((name, each)) => (name, each.parse().ok()),
+            None => (text, None),
+        };
+        match (text, name, each) {
+            ("none", ..) => Ok(Self::None),
+            ("down", ..) => Ok(Self::Down),
+            ("lose-changes", ..) => Ok(Self::LoseChanges),
+            (_, "refuse", Some(each @ 1..)) => Ok(Self::Refuse(each)),
+            (_, "lose-response", Some(each @ 1..)) => Ok(Self::LoseResponse(each)),
+            _ => Err(format!(
+                "{text:?} is no fault\nhelp: write none, down, lose-changes, refuse:N for every Nth step, or lose-response:N for every Nth answer"
+            )),
         }
-        Err(format!(
-            "{text:?} is no fault\nhelp: write none, down, lose-changes, or lose-response:N for every Nth answer"
-        ))
     }
 }
 
@@ -81,9 +86,10 @@ impl Faults {
         };
         match fault {
             (Fault::Down, _) => Err(Lost.into()),
+            (Fault::Refuse(each), count) if count % each == 0 => Err(Lost.into()),
             (Fault::LoseResponse(each), count) if count % each == 0 => step.await.and(Err(Lost.into())),
             (Fault::LoseChanges, _) if does == Does::Change => step.await.and(Err(Lost.into())),
-            (Fault::None | Fault::LoseChanges | Fault::LoseResponse(_), _) => step.await,
+            (Fault::None | Fault::Refuse(_) | Fault::LoseChanges | Fault::LoseResponse(_), _) => step.await,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A Worker that a test starts, asks and ends as it likes.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 
 use portico::case::{Peer, Send};
 use serde_json::Value;
@@ -10,7 +11,7 @@ use super::workerd::Workerd;
 use crate::alone;
 use crate::origins::Origins;
 
-/// A workerd with stores of its own. It ends when this is dropped.
+/// A workerd of a test's own. It ends when this is dropped.
 pub struct Worker {
     _workerd: Workerd,
     /// Where it listens for the edge.
@@ -18,10 +19,11 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts the Worker with a configuration without upstreams, and waits until it listens.
-    pub fn start(config: &Value) -> Result<Self, String> {
+    /// Starts the Worker with a configuration without upstreams, and waits until it listens. What its Durable Objects store is in a
+    /// folder, and still there when it has ended.
+    pub fn start(config: &Value, objects: &Path) -> Result<Self, String> {
         let case = alone::case(config, &[])?;
-        let workerd = Workerd::start(&case, &Origins::start(&case)?)?;
+        let workerd = Workerd::start(&case, &Origins::start(&case)?, Some(objects))?;
         Ok(Self { edge: workerd.clients, _workerd: workerd })
     }
 

@@ -29,8 +29,9 @@ pub(super) struct Workerd {
 }
 
 impl Workerd {
-    /// Starts the Worker with a case's configuration, and waits until it listens.
-    pub(super) fn start(case: &Case, origins: &Origins) -> Result<Self, String> {
+    /// Starts the Worker with a case's configuration, and waits until it listens. What Durable Objects store is in this folder, or else
+    /// ends with it.
+    pub(super) fn start(case: &Case, origins: &Origins, objects: Option<&Path>) -> Result<Self, String> {
         let trouble = |error: std::io::Error| format!("workerd could not be started: {error}");
         let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let wrangler = Wrangler::read(&checkout)?;
@@ -39,8 +40,8 @@ impl Workerd {
         if let Err(said) = bundle::build(&directory, "bundle.json", "cloudflare", &origins.config)? {
             return Err(format!("`portico build` refused the configuration:\n{said}"));
         }
-        let objects = directory.path("objects");
-        std::fs::create_dir(&objects).map_err(trouble)?;
+        let objects = objects.map_or_else(|| directory.path("objects"), Path::to_path_buf);
+        std::fs::create_dir_all(&objects).map_err(trouble)?;
         let setup = Setup {
             wrangler: &wrangler,
             secrets: case.secrets.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),

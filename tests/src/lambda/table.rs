@@ -1,10 +1,10 @@
-//! The table of one case: a DynamoDB that all cases share, behind a door that can be closed, or lose answers.
+//! The table of one case: a DynamoDB that all cases share, behind a door by which a test decides what becomes of operations.
 
 use std::io::{self, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use portico::case::{Payload, Send, Store, http1};
+use portico::case::{Payload, Send, http1};
 use serde_json::json;
 
 use crate::client;
@@ -19,10 +19,28 @@ pub(super) struct Table {
     state: Arc<Mutex<State>>,
 }
 
+/// What becomes of operations on their way to the table, and of their answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// They arrive, and so do the answers.
+    Open,
+    /// They are refused, and another attempt will be.
+    Closed,
+    /// They are done, and the answers get lost.
+    LosesAnswers,
+    /// Three of four are refused, as DynamoDB does when it is asked too much.
+    Throttles,
+    /// Each is done twice, with nothing in between; the answer is by turns that of the first and that of the second.
+    Doubles,
+}
+
+/// How it is now.
 #[derive(Debug)]
-enum State {
-    Store(Store),
-    Over,
+struct State {
+    way: Way,
+    /// Operations so far.
+    count: u32,
+    over: bool,
 }
 
 impl Table {
@@ -35,16 +53,16 @@ impl Table {
         let trouble = |error: io::Error| format!("no way to DynamoDB: {error}");
         let listener = TcpListener::bind("127.0.0.1:0").map_err(trouble)?;
         let door = listener.local_addr().map_err(trouble)?;
-        let state = Arc::new(Mutex::new(State::Store(Store::Up)));
-        let (inside, behind) = (Arc::clone(&state), dynamodb.address());
+        let state = Arc::new(Mutex::new(State { way: Way::Open, count: 0, over: false }));
+        let (inside, behind) = (Arc::clone(&state), Arc::new(Behind(Mutex::new(dynamodb.address()))));
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                if matches!(*lock(&inside), State::Over) {
+                if lock(&inside).over {
                     return;
                 }
-                let state = Arc::clone(&inside);
+                let (state, behind) = (Arc::clone(&inside), Arc::clone(&behind));
                 // whether it was served or broke off, there is nobody to tell; a connection ends when the function does
-                std::thread::spawn(move || drop(serve(stream, behind, &state)));
+                std::thread::spawn(move || drop(serve(stream, &behind, &state)));
             }
         });
         let table = Self { name, dynamodb: Arc::clone(dynamodb), door, state };
@@ -76,48 +94,68 @@ impl Table {
     }
 
     /// What becomes of all operations from now on.
-    pub(super) fn fail(&self, store: Store) {
-        *lock(&self.state) = State::Store(store);
+    pub(super) fn set_way(&self, way: Way) {
+        lock(&self.state).way = way;
     }
 }
 
 impl Drop for Table {
     fn drop(&mut self) {
-        *lock(&self.state) = State::Over;
+        lock(&self.state).over = true;
         // whoever accepts sees it now
         drop(TcpStream::connect(self.door));
     }
 }
 
 /// A poisoned lock only means that another thread panicked, which fails the case elsewhere.
-fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// DynamoDB, which does one operation after the other.
+struct Behind(Mutex<SocketAddr>);
+
+impl Behind {
+    /// Has an operation done so often, with nothing in between; each status and body.
+    fn perform(&self, send: &Send, times: u32) -> io::Result<Vec<(u16, Vec<u8>)>> {
+        let address = lock(&self.0);
+        let perform = |_| client::exchange(*address, send).map(|(status, message)| (status, message.body));
+        (0..times).map(perform).collect()
+    }
 }
 
 /// Passes requests on until the connection ends.
-fn serve(stream: TcpStream, behind: SocketAddr, state: &Mutex<State>) -> io::Result<()> {
+fn serve(stream: TcpStream, behind: &Behind, state: &Mutex<State>) -> io::Result<()> {
     let (mut reader, mut writer) = (BufReader::new(stream.try_clone()?), stream);
     while let Some(request) = http1::read_request(&mut reader)? {
-        let store = match &*lock(state) {
-            State::Store(store) => *store,
-            State::Over => return Ok(()),
-        };
-        let (status, body) = match store {
-            // nothing that is worth another attempt
-            Store::Down => {
-                (400, br#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException"}"#.to_vec())
+        let (way, count) = {
+            let mut state = lock(state);
+            if state.over {
+                return Ok(());
             }
-            Store::Up | Store::LostResponse | Store::Duplicate | Store::StaleRead => {
-                let mut words = request.start.split(' ').map(str::to_owned);
-                let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-                let send = Send { method, target, headers: request.headers, body: Payload::Sized(request.body) };
-                let (status, message) = client::exchange(behind, &send)?;
-                (status, message.body)
-            }
+            state.count = state.count.wrapping_add(1);
+            (state.way, state.count)
         };
-        if matches!(store, Store::LostResponse) {
+        let refused = |error: &str| {
+            let body = format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{error}"}}"#);
+            vec![(400, body.into_bytes())]
+        };
+        let mut words = request.start.split(' ').map(str::to_owned);
+        let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let send = Send { method, target, headers: request.headers, body: Payload::Sized(request.body) };
+        let mut answers = match way {
+            Way::Closed => refused("ResourceNotFoundException"),
+            Way::Throttles if count % 4 != 0 => refused("ProvisionedThroughputExceededException"),
+            Way::Open | Way::LosesAnswers | Way::Throttles => behind.perform(&send, 1)?,
+            Way::Doubles => behind.perform(&send, 2)?,
+        };
+        if way == Way::LosesAnswers {
             return Ok(());
         }
+        if count % 2 == 0 {
+            answers.truncate(1);
+        }
+        let (status, body) = answers.pop().unwrap_or_default();
         let head = format!(
             "HTTP/1.1 {status} \r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {}\r\n\r\n",
             body.len()

@@ -1,24 +1,25 @@
 //! Whether a history is one that the limit permits.
 //!
-//! Where every request is counted in the store (`exact`):
-//!
-//! * what passed of each bucket is what one limiter could have passed, deciding each request while it was under way
-//!   ([`schedule`](crate::schedule));
-//! * what was denied may have been denied, and what the fields say may have been so, at some moment while the request was under way
-//!   ([`bucket`](crate::bucket)).
+//! Where every request is counted in the store, each algorithm has its own answer to what one limiter could have passed, deciding each
+//! request at some moment while it was under way, what it may have denied, and what the fields may have said: [`gcra`], [`sliding`]
+//! and [`fixed`].
 //!
 //! Where instances lease units, a window passes no more than the store does in its time and what instances held when it began; and never
-//! more than [`Bound`] says altogether. What they hold is unknown, and so is what they know: denials are only asked to be sane then.
+//! more than [`Bound`](portico_core::limit::Bound) says altogether. What they hold is unknown, and so is what they know: denials are only
+//! asked to be sane then.
+//!
+//! Nodes may have clocks of their own. Who passed passed by the clock of its node; what others knew of that is checked as if it had been by any.
+
+mod fixed;
+mod gcra;
+mod sliding;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Add;
 
-use portico_core::limit::Bound;
-
-use crate::bucket::{Bucket, Draw};
-use crate::history::{Answer, History, Limit, Request, Told};
-use crate::schedule::{self, Job};
+use crate::bucket::Draw;
+use crate::history::{Algorithm, Answer, History, Limit, Request};
 
 const SECOND: i64 = 1_000_000;
 
@@ -88,9 +89,11 @@ pub(crate) fn check(history: &History) -> Result<Tally, Violation> {
     let mut tally = Tally { buckets: buckets.len(), ..Tally::default() };
     for requests in buckets.values() {
         let of_bucket = OfBucket { limit: &history.limit, requests };
-        match history.limit.lease {
-            None => of_bucket.is_exact()?,
-            Some(lease) => of_bucket.is_bounded(lease)?,
+        match (history.limit.lease, history.limit.algorithm) {
+            (Some(lease), _) => of_bucket.is_bounded(lease)?,
+            (None, Algorithm::Gcra) => of_bucket.is_exact()?,
+            (None, Algorithm::SlidingWindow) => of_bucket.slides()?,
+            (None, Algorithm::FixedWindow) => of_bucket.fits_windows()?,
         }
         for (_, request) in requests {
             *match request.answer {
@@ -103,6 +106,16 @@ pub(crate) fn check(history: &History) -> Result<Tally, Violation> {
     Ok(tally)
 }
 
+/// What the fields of an answer may say, each at least and at most.
+struct May {
+    /// Units that are not there once the request is decided.
+    used: (i64, i64),
+    /// Microseconds until all of them are.
+    reset: (i64, i64),
+    /// Microseconds until the request would pass, if it did not.
+    wait: (i64, i64),
+}
+
 /// What is known of one bucket.
 struct OfBucket<'h> {
     limit: &'h Limit,
@@ -110,144 +123,68 @@ struct OfBucket<'h> {
 }
 
 impl OfBucket<'_> {
-    fn is_exact(&self) -> Result<(), Violation> {
-        self.passes_at_most(0, i64::MAX, "the limit alone")?;
-        self.one_limiter_passes_this()?;
-        let bucket = Bucket::new(&self.draws(), self.drip());
-        self.requests.iter().try_for_each(|told| self.may_say(&bucket, told))
-    }
-
-    fn is_bounded(&self, lease: u32) -> Result<(), Violation> {
-        let Limit { limit, burst, cost, instances, .. } = *self.limit;
-        let bound = Bound::new(limit, burst, cost, lease);
-        if let Some(instances) = instances {
-            let held = bound.for_each_instance * u64::from(instances);
-            self.passes_at_most(signed(held), i64::MAX, "the limit and what instances held")?;
-        }
-        let more = signed(bound.altogether - bound.shared);
-        self.passes_at_most(more, signed(self.limit.per), "the limit and all that may be leased")?;
-        self.requests.iter().try_for_each(|told| self.is_sane(told))
-    }
-
-    /// No window up to this length has more than came back in it, a full bucket and so many units. Only requests that were
-    /// under way within it and nowhere else count.
-    fn passes_at_most(&self, units: i64, longest: i64, what: &str) -> Result<(), Violation> {
+    /// No time has more requests that passed, and had a span within it and nowhere else, than it may have. A longer time than one that
+    /// may have any number need not be looked at.
+    fn passes_at_most(
+        &self,
+        span: impl Fn(&Request) -> (i64, i64),
+        most: impl Fn(i64, i64) -> Option<i64>,
+        what: &str,
+    ) -> Result<(), Violation> {
         let passed: Vec<_> = self.passed().collect();
-        let mut by_sent: Vec<usize> = (0..passed.len()).collect();
-        by_sent.sort_unstable_by_key(|at| passed[*at].1.sent);
-        let interval = signed(self.limit.interval());
+        let mut spans: Vec<_> = passed.iter().map(|(_, request)| span(request)).collect();
+        spans.sort_unstable_by_key(|(from, _)| *from);
         let mut ends: Vec<i64> = Vec::new();
-        for at in by_sent.into_iter().rev() {
-            let (from, to) = self.span(passed[at].1);
+        for (from, to) in spans.into_iter().rev() {
             ends.insert(ends.partition_point(|end| *end <= to), to);
-            for (count, end) in (1..).zip(&ends).take_while(|(_, end)| **end - from <= longest) {
-                let most = self.window() + (end - from) + units * interval;
-                if count * self.drip() <= most {
-                    continue;
-                }
-                let within = |(_, request): &&(usize, &Request)| {
-                    let span = self.span(request);
-                    span.0 >= from && span.1 <= *end
+            let mut times = (1..).zip(&ends).map_while(|(count, end)| Some((count, *end, most(from, *end)?)));
+            if let Some((count, end, most)) = times.find(|(count, _, most)| count > most) {
+                let within = |(_, request): &(usize, &Request)| {
+                    let span = span(request);
+                    span.0 >= from && span.1 <= end
                 };
-                let what = format!(
-                    "{count} requests of {} passed within {} µs: {} permits {}",
-                    self.limit.cost,
-                    end - from,
-                    what,
-                    most / self.drip()
-                );
-                return Err(self.violation(what, passed.iter().filter(within).copied()));
+                let cost = self.limit.cost;
+                let what = format!("{count} requests of {cost} passed within {} µs: {what} permits {most}", end - from);
+                return Err(self.violation(what, passed.iter().copied().filter(within)));
             }
         }
         Ok(())
     }
 
-    fn one_limiter_passes_this(&self) -> Result<(), Violation> {
-        let passed: Vec<_> = self.passed().collect();
-        let job = |(_, request): &(usize, &Request)| {
-            let (release, to) = self.span(request);
-            Job { release, deadline: to + self.window() }
-        };
-        let jobs: Vec<_> = passed.iter().map(job).collect();
-        let Some(conflict) = schedule::conflict(&jobs, self.drip()) else { return Ok(()) };
-        let what = "no limiter that decides each while it is under way passes all of these".to_owned();
-        Err(self.violation(what, conflict.into_iter().filter_map(|at| passed.get(at).copied())))
-    }
-
-    /// Whether the answer to a request is one that it may have got at some moment.
-    fn may_say(&self, bucket: &Bucket, told: &(usize, &Request)) -> Result<(), Violation> {
-        self.is_sane(told)?;
-        let (from, to) = self.span(told.1);
-        let (said, own, denied) = match &told.1.answer {
-            Answer::Passed(said) => (said, self.drip(), false),
-            Answer::Denied(said) => (said, 0, true),
-            Answer::Unanswered(_) => return Ok(()),
-        };
-        // how long the bucket needs until it is full once this request is decided: at least, and at most
-        let least = bucket.shortest(from, to) + own;
-        let most = match self.limit.reads_clock_first {
-            true => bucket.longest_since(from, to),
-            false => bucket.longest(from, to),
-        };
-        let most = most.min(self.window() + self.late(told.1));
-        let fails = |what: String| Err(self.violation(what, [*told].into_iter()));
-        let units = |until_full: i64| (self.window() - until_full).max(0) / signed(self.limit.interval());
-        if denied && most + self.drip() <= self.window() {
-            return fails(format!("denied, though at least {} units were there all the time", units(most)));
-        }
-        let remaining = signed(said.remaining);
-        if !(units(most)..=units(least)).contains(&remaining) {
-            return fails(format!("there were from {} to {} units left, not {remaining}", units(most), units(least)));
-        }
-        let (early, late) = (seconds(least), seconds(most));
-        if !(early..=late).contains(&signed(said.reset)) {
-            return fails(format!("the bucket was full in from {early} to {late} s, not in {}", said.reset));
-        }
-        let wait = |until_full: i64| seconds((until_full + self.drip() - self.window()).max(1));
-        let (early, late) = (wait(least), wait(most));
-        match said.retry_after {
-            Some(after) if denied && !(early..=late).contains(&signed(after)) => {
-                fails(format!("it would have passed in from {early} to {late} s, not in {after}"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether the fields of a response are possible at any time at all.
-    fn is_sane(&self, told: &(usize, &Request)) -> Result<(), Violation> {
+    /// Whether the answer to a request is one that it may have got from windows.
+    fn says(&self, told: &(usize, &Request), may: &May) -> Result<(), Violation> {
         let (said, denied) = match &told.1.answer {
             Answer::Passed(said) => (said, false),
             Answer::Denied(said) => (said, true),
             Answer::Unanswered(_) => return Ok(()),
         };
-        let Told { remaining, reset, retry_after } = *said;
-        let Limit { burst, cost, lease, .. } = *self.limit;
-        let most = match lease {
-            _ if denied => cost - 1,
-            None => burst - cost,
-            // it says how things are when the answer of the store is there: what was drawn may be back
-            Some(_) => burst,
-        };
-        let wait = retry_after.map(signed);
-        let (longest, latest) = (seconds(self.window() + self.late(told.1)), seconds(self.drip() + self.late(told.1)));
-        let flaw = if remaining > u64::from(most) {
-            format!("after it no more than {most} units are left, not {remaining}")
-        } else if signed(reset) > longest {
-            format!("an empty bucket is full in {longest} s, not in {reset}")
-        } else if denied && wait.is_none_or(|wait| !(1..=latest).contains(&wait)) {
-            format!("it would pass in from 1 to {latest} s, not in {retry_after:?}")
-        } else if !denied && retry_after.is_some() {
-            "it passed, and is told to wait".to_owned()
-        } else {
-            return Ok(());
-        };
-        Err(self.violation(flaw, [*told].into_iter()))
+        let fails = |what: String| Err(self.violation(what, [*told].into_iter()));
+        let Limit { limit, cost, .. } = *self.limit;
+        let units = |used: i64| (i64::from(limit) - used).max(0);
+        let (fewest, most) = (units(may.used.1), units(may.used.0));
+        if denied && fewest >= i64::from(cost) {
+            return fails(format!("denied, though at least {fewest} units were there all the time"));
+        }
+        if !(fewest..=most).contains(&signed(said.remaining)) {
+            return fails(format!("there were from {fewest} to {most} units left, not {}", said.remaining));
+        }
+        let (early, late) = (seconds(may.reset.0), seconds(may.reset.1));
+        if !(early..=late).contains(&signed(said.reset)) {
+            return fails(format!("all of it is back in from {early} to {late} s, not in {}", said.reset));
+        }
+        let (early, late) = (seconds(may.wait.0).max(1), seconds(may.wait.1).max(1));
+        match said.retry_after {
+            Some(after) if denied && (early..=late).contains(&signed(after)) => Ok(()),
+            None if !denied => Ok(()),
+            Some(_) if !denied => fails("it passed, and is told to wait".to_owned()),
+            after => fails(format!("it would pass in from {early} to {late} s, not in {after:?}")),
+        }
     }
 
     /// What each request drew: once when it passed, and whatever else may have been counted unseen, late as that may be.
     fn draws(&self) -> Vec<Draw> {
         let draws = self.requests.iter().flat_map(|(_, request)| {
-            let (from, to) = self.span(request);
+            let (from, to) = self.span_by_any(request);
             let counted = i64::from(request.counted);
             let (seen, unseen) = match request.answer {
                 Answer::Passed(_) => (1, counted - 1),
@@ -268,22 +205,16 @@ impl OfBucket<'_> {
     /// When it was under way by the clock of who decided.
     fn span(&self, request: &Request) -> (i64, i64) {
         let slack = signed(self.limit.slack);
-        (signed(request.sent) - slack, signed(request.done) + slack)
+        let ahead = self.limit.ahead.get(request.node).copied().unwrap_or_default();
+        (signed(request.sent) + ahead - slack, signed(request.done) + ahead + slack)
     }
 
-    /// By how much the time may be over at which a request was denied.
-    fn late(&self, request: &Request) -> i64 {
-        let (from, to) = self.span(request);
-        let denied = matches!(request.answer, Answer::Denied(_));
-        if denied && self.limit.reads_clock_first { to - from } else { 0 }
-    }
-
-    fn drip(&self) -> i64 {
-        signed(self.limit.drip())
-    }
-
-    fn window(&self) -> i64 {
-        signed(self.limit.window())
+    /// When it was under way by the clock of any node.
+    fn span_by_any(&self, request: &Request) -> (i64, i64) {
+        let slack = signed(self.limit.slack);
+        let ahead = || self.limit.ahead.iter().copied();
+        let (behind, ahead) = (ahead().min().unwrap_or(0).min(0), ahead().max().unwrap_or(0).max(0));
+        (signed(request.sent) + behind - slack, signed(request.done) + ahead + slack)
     }
 
     fn violation<'r>(&self, what: String, requests: impl Iterator<Item = (usize, &'r Request)>) -> Violation {

@@ -1,22 +1,24 @@
 //! The gateways of a run: nodes of one kind that count in one store, which can be asked by many at once, and ended.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+mod behind;
 
-use portico::case::{Payload, Peer, Send, Store as Faults};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use portico::case::{Payload, Peer, Send};
+use portico_tests::clock;
 use portico_tests::cloudflare::Worker;
-use portico_tests::dynamodb::DynamoDb;
-use portico_tests::lambda::{Front, Function, Shared};
+use portico_tests::lambda::{Front, Function};
 use portico_tests::native::Node as Server;
-use portico_tests::redis::Redis;
 use portico_tests::spin::{Host, set_fault};
 use serde_json::{Value, json};
 
+use self::behind::Behind;
+pub(crate) use self::behind::Trouble;
 use crate::client::{Connection, Response};
-use crate::history::Limit;
-use crate::plan::Weather;
+use crate::history::{Algorithm, Limit};
+use crate::plan::Plan;
 use crate::store::Store;
 
 /// Nodes that serve. They end when this is dropped.
@@ -28,14 +30,8 @@ pub(crate) struct Fleet {
     behind: Behind,
     store: Store,
     config: Value,
-}
-
-/// Where nodes count, if that is not within them.
-enum Behind {
-    Nothing,
-    File(PathBuf),
-    Redis { _redis: Redis, address: SocketAddr },
-    Table(Shared),
+    /// By how much the clock of each node is ahead, in microseconds; none for those that have the machine's.
+    clocks: Vec<i64>,
 }
 
 enum Node {
@@ -54,44 +50,39 @@ pub(crate) enum To {
 }
 
 impl Fleet {
-    /// Starts all nodes with this limit, so that they outlast this weather.
-    pub(crate) fn start(store: Store, limit: &Limit, weather: Weather) -> Result<Self, String> {
-        let behind = match store {
-            Store::Memory | Store::Objects => Behind::Nothing,
-            Store::KeyValue if weather == Weather::Restart => Behind::File(file()),
-            Store::KeyValue => Behind::Nothing,
-            Store::Cluster | Store::Redis => {
-                let (redis, address) = Redis::start();
-                Behind::Redis { _redis: redis, address }
-            }
-            Store::Table => Behind::Table(Shared::new(dynamodb()?)?),
-        };
-        let mut fleet = Self { nodes: Vec::new(), lives: AtomicU32::new(0), behind, store, config: config(limit) };
-        for _ in 0..store.nodes() {
-            let node = fleet.node()?;
+    /// Starts all nodes that a plan needs.
+    pub(crate) fn start(store: Store, plan: &Plan) -> Result<Self, String> {
+        let behind = Behind::start(store, plan.weather)?;
+        let (config, clocks) = (config(&plan.limit), plan.clocks.clone());
+        let mut fleet = Self { nodes: Vec::new(), lives: AtomicU32::new(0), behind, store, config, clocks };
+        for number in 0..store.nodes() {
+            let node = fleet.node(number)?;
             fleet.nodes.push(Mutex::new(Some(node)));
         }
         Ok(fleet)
     }
 
-    fn node(&self) -> Result<Node, String> {
+    fn node(&self, number: usize) -> Result<Node, String> {
         let host = |argument: String| Host::serve(&self.config, &[argument]).map(Node::Host);
+        let ahead = self.clocks.get(number).copied();
         match &self.behind {
-            Behind::Nothing => match self.store {
-                Store::Objects => Worker::start(&self.config).map(Node::Worker),
-                Store::KeyValue => host("--store=memory".to_owned()),
-                _ => Server::serve(&self.config, &[], &[]).map(Node::Server),
-            },
-            Behind::File(path) => host(format!("--store=sqlite:{}", path.display())),
+            Behind::Nothing if self.store == Store::KeyValue => host("--store=memory".to_owned()),
+            Behind::Nothing => Server::serve(&self.config, &[], &[]).map(Node::Server),
+            Behind::Disk(path) if self.store == Store::Objects => Worker::start(&self.config, path).map(Node::Worker),
+            Behind::Disk(path) => host(format!("--store=sqlite:{}", path.display())),
             Behind::Redis { address, .. } if self.store == Store::Cluster => {
                 let mut config = self.config.clone();
                 config["state"] = json!({ "redis": "${secret.REDIS_URL}" });
-                let secret = format!("redis://{address}");
-                Server::serve(&config, &[("REDIS_URL", &secret)], &[]).map(Node::Server)
+                let clock = ahead.map(clock::ahead).transpose()?;
+                let address = [("REDIS_URL", format!("redis://{address}"))];
+                let environment = address.iter().chain(clock.iter().flatten());
+                let environment: Vec<_> = environment.map(|(name, value)| (*name, value.as_str())).collect();
+                Server::serve(&config, &environment, &[]).map(Node::Server)
             }
             Behind::Redis { address, .. } => host(format!("--variable=portico_limits=redis://{address}")),
             Behind::Table(table) => {
-                table.function(&self.config).map(|function| Node::Function(Arc::new(Mutex::new(function))))
+                let function = table.function(&self.config, ahead)?;
+                Ok(Node::Function(Arc::new(Mutex::new(function))))
             }
         }
     }
@@ -109,44 +100,32 @@ impl Fleet {
     }
 
     /// Ends a node and starts another in its place.
-    pub(crate) fn restart(&self, node: usize) -> Result<(), String> {
-        let Some(node) = self.nodes.get(node) else { return Ok(()) };
+    pub(crate) fn restart(&self, number: usize) -> Result<(), String> {
+        let Some(node) = self.nodes.get(number) else { return Ok(()) };
         let mut node = lock(node);
         *node = None;
         if matches!(self.behind, Behind::Nothing) {
             self.lives.fetch_add(1, Ordering::Relaxed);
         }
-        *node = Some(self.node()?);
+        *node = Some(self.node(number)?);
         Ok(())
     }
 
-    /// Whether answers of the store get lost from now on.
-    pub(crate) fn lose_answers(&self, lose: Lose) -> Result<(), String> {
-        if let Behind::Table(table) = &self.behind {
-            table.fail(if lose == Lose::Many { Faults::LostResponse } else { Faults::Up });
-        }
+    /// What goes wrong in the store from now on.
+    pub(crate) fn set(&self, trouble: Trouble) -> Result<(), String> {
+        let fault = match trouble {
+            Trouble::None | Trouble::HearsTwice => "none",
+            Trouble::LosesAnswers => "lose-response:7",
+            // a Redis does so itself
+            Trouble::Refuses if self.store == Store::Redis => "none",
+            Trouble::Refuses => "refuse:4",
+        };
         for node in &self.nodes {
             if let Some(Node::Host(host)) = &*lock(node) {
-                set_fault(host, if lose == Lose::Many { "lose-response:7" } else { "none" })?;
+                set_fault(host, fault)?;
             }
         }
-        Ok(())
-    }
-}
-
-/// How many answers of the store get lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lose {
-    None,
-    Many,
-}
-
-impl Drop for Fleet {
-    fn drop(&mut self) {
-        self.nodes.clear();
-        if let Behind::File(path) = &self.behind {
-            drop(std::fs::remove_file(path));
-        }
+        self.behind.set(trouble)
     }
 }
 
@@ -190,32 +169,20 @@ fn config(limit: &Limit) -> Value {
     let mut written = json!({
         "limit": limit.limit,
         "per": format!("{}ms", limit.per / 1_000),
-        "burst": limit.burst,
         "cost": limit.cost,
         "by": { "header": "X-Key" },
         "on_error": "deny",
     });
+    match limit.algorithm {
+        Algorithm::Gcra => written["burst"] = limit.burst.into(),
+        Algorithm::SlidingWindow => written["algorithm"] = "sliding_window".into(),
+        Algorithm::FixedWindow => written["algorithm"] = "fixed_window".into(),
+    }
     if let Some(lease) = limit.lease {
         written["lease"] = lease.into();
     }
     let route = json!({ "name": "a", "match": { "path": "/" }, "respond": {}, "policies": { "rate_limit": written } });
     json!({ "portico": 1, "name": "limits", "routes": [route] })
-}
-
-/// One for all runs. It ends with this process, which is its standard input.
-fn dynamodb() -> Result<&'static Arc<DynamoDb>, String> {
-    static SHARED: OnceLock<Result<Arc<DynamoDb>, String>> = OnceLock::new();
-    SHARED.get_or_init(|| DynamoDb::start().map(Arc::new)).as_ref().map_err(Clone::clone)
-}
-
-/// A file that is not there yet.
-fn file() -> PathBuf {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let name = format!("portico-limits-{}-{}.db", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let path = std::env::temp_dir().join(name);
-    // of an earlier process of this number
-    drop(std::fs::remove_file(&path));
-    path
 }
 
 /// A poisoned lock only means that another thread panicked, which fails the test elsewhere.

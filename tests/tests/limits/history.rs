@@ -15,14 +15,29 @@ pub(crate) struct History {
     pub(crate) requests: Vec<Request>,
 }
 
+/// How units come back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Algorithm {
+    /// One after the other, as they drip into a bucket.
+    #[default]
+    Gcra,
+    /// Each when `per` is over since it was taken, or up to a slice of that later.
+    SlidingWindow,
+    /// All at once, when a window of length `per` ends.
+    FixedWindow,
+}
+
 /// A limit, and what is known of who kept it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Limit {
+    #[serde(default)]
+    pub(crate) algorithm: Algorithm,
     /// Units that come back in `per`.
     pub(crate) limit: u32,
     /// Microseconds.
     pub(crate) per: u64,
-    /// Units that may be taken at once.
+    /// Units that may be taken at once from a bucket; of windows it is `limit`.
     pub(crate) burst: u32,
     /// What one request takes.
     pub(crate) cost: u32,
@@ -34,7 +49,10 @@ pub(crate) struct Limit {
     /// was over.
     #[serde(default)]
     pub(crate) reads_clock_first: bool,
-    /// How far the clock of who decided may have been from that of the clients.
+    /// By how many microseconds the clock of each node that decides is ahead of that of the clients; of others by none.
+    #[serde(default)]
+    pub(crate) ahead: Vec<i64>,
+    /// How far the clock of who decided may have been from that of the clients besides.
     pub(crate) slack: u64,
 }
 
@@ -66,7 +84,7 @@ pub(crate) struct Request {
     pub(crate) bucket: String,
     pub(crate) client: usize,
     pub(crate) node: usize,
-    /// How often it may have been counted: twice where an answer of the store may have been lost.
+    /// How often it may have been counted: twice where an answer of the store may have been lost, and never where the store refused.
     pub(crate) counted: u32,
     pub(crate) answer: Answer,
 }
@@ -77,7 +95,7 @@ pub(crate) struct Request {
 pub(crate) enum Answer {
     Passed(Told),
     Denied(Told),
-    /// Nobody knows whether it was counted: an answer got lost on the way, or a process ended.
+    /// There is no verdict: an answer got lost on the way, a process ended, or the store refused.
     Unanswered(String),
 }
 
@@ -125,6 +143,7 @@ impl History {
 #[test]
 fn what_is_written_reads_back() {
     let limit = Limit {
+        algorithm: Algorithm::SlidingWindow,
         limit: 7,
         per: 60,
         burst: 3,
@@ -132,6 +151,7 @@ fn what_is_written_reads_back() {
         lease: Some(2),
         instances: None,
         reads_clock_first: true,
+        ahead: vec![-3, 4],
         slack: 9,
     };
     let request =

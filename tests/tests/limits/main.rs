@@ -7,13 +7,15 @@
 //! `PORTICO_SEED=17` runs one plan; `PORTICO_SOAK=60` runs new ones for so many seconds, as `scripts/soak` does;
 //! `PORTICO_HISTORY=FILE` checks a file again.
 //!
-//! What needs a clock that can be set is not here: one that goes back is in the simulation (`tests/simulation/`).
+//! Nodes may have clocks that differ. What needs one that can be set is not here: one that goes back is in the simulation
+//! (`tests/simulation/`).
 
 mod bucket;
 mod checker;
 mod client;
 mod fleet;
 mod history;
+mod measure;
 mod plan;
 mod run;
 mod schedule;
@@ -27,7 +29,7 @@ use portico_core::sim::{SEED_VARIABLE, check_seeds};
 
 use self::checker::{Tally, check};
 use self::history::History;
-use self::plan::Plan;
+use self::plan::{Plan, seeds};
 use self::run::run;
 use self::store::Store;
 
@@ -36,7 +38,7 @@ fn holds(store: Store, seed: u64) -> Tally {
     let plan = Plan::draw(seed, store);
     let history = run(store, &plan).unwrap_or_else(|error| panic!("{error}"));
     let tally = check(&history).unwrap_or_else(|violation| panic!("{violation}\n{}", kept(&history, store, seed)));
-    println!("{}: seed {seed}, {:?}: {tally}", store.name(), plan.weather);
+    println!("{}: seed {seed}, {:?}, {:?}: {tally}", store.name(), plan.weather, plan.limit.algorithm);
     tally
 }
 
@@ -58,7 +60,7 @@ fn hold(store: Store) {
     let holds = |seed| all.set(all.get() + holds(store, seed));
     let replay = std::env::var(SEED_VARIABLE).ok();
     let Some(soak) = std::env::var("PORTICO_SOAK").ok().filter(|_| replay.is_none()) else {
-        check_seeds(store.weathers().len() as u64, replay.as_deref(), holds);
+        check_seeds(seeds(store), replay.as_deref(), holds);
         assert!(replay.is_some() || all.get().denied > 0, "nothing was limited: {}", all.get());
         return;
     };

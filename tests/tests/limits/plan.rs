@@ -5,7 +5,7 @@
 
 use portico_core::sim::Random;
 
-use crate::history::Limit;
+use crate::history::{Algorithm, Limit};
 use crate::store::Store;
 
 /// Clients at once.
@@ -25,6 +25,21 @@ pub(crate) enum Weather {
     Restart,
     /// The store does what it is asked to, and its answers get lost for a third of the run.
     LostAnswers,
+    /// The store refuses much of what it is asked to for a third of the run, as one does of which too much is asked.
+    Throttled,
+    /// Whatever is asked of the store arrives twice for a third of the run, once right after the other.
+    Duplicated,
+    /// Each node has a clock of its own.
+    Skewed,
+}
+
+/// The most by which a node's clock is off, in milliseconds: any two are less than `limit::SLACK` apart. Windows are only as long as clocks
+/// agree that they are, and are to last.
+const fn skew(algorithm: Algorithm) -> u64 {
+    match algorithm {
+        Algorithm::Gcra => 400,
+        Algorithm::SlidingWindow | Algorithm::FixedWindow => 50,
+    }
 }
 
 /// A run.
@@ -32,6 +47,8 @@ pub(crate) enum Weather {
 pub(crate) struct Plan {
     pub(crate) weather: Weather,
     pub(crate) limit: Limit,
+    /// By how many microseconds the clock of each node is ahead; none for those that have the machine's.
+    pub(crate) clocks: Vec<i64>,
     /// What each client sends, one after the other: the key, and to which node.
     pub(crate) clients: Vec<Vec<(String, usize)>>,
 }
@@ -47,11 +64,30 @@ impl Plan {
         // a hot key gets half of what clients offer: from a twentieth to a third of that passes
         let pace = store.pace(weather);
         let limit = (pace * per * draw(5, 33) / 200_000).max(8);
+        // what is forgotten shows if it would not have come back while a node starts
+        let per = if weather == Weather::Restart { 12 * per } else { per };
         let cost = draw(1, 3).min(draw(1, 3));
-        let burst = draw(2 * cost, 4 * cost + limit / 2);
+        let algorithm = match (weather, (seed + seed / weathers.len() as u64) % 3) {
+            // windows are not leased
+            (Weather::Leases, _) | (_, 1) => Algorithm::Gcra,
+            (_, 0) => Algorithm::SlidingWindow,
+            (_, _) => Algorithm::FixedWindow,
+        };
+        let burst = match algorithm {
+            Algorithm::Gcra => draw(2 * cost, 4 * cost + limit / 2),
+            Algorithm::SlidingWindow | Algorithm::FixedWindow => limit,
+        };
         let lease = (weather == Weather::Leases).then(|| draw(2 * cost, burst));
         let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        let clocks: Vec<i64> = match weather {
+            Weather::Skewed => {
+                let skew = skew(algorithm);
+                (0..store.nodes()).map(|_| (draw(0, 2 * skew) as i64 - skew as i64) * 1_000).collect()
+            }
+            _ => Vec::new(),
+        };
         let limit = Limit {
+            algorithm,
             limit: small(limit),
             per: per * 1_000,
             burst: small(burst),
@@ -59,6 +95,7 @@ impl Plan {
             lease: lease.map(small),
             instances: store.instances(),
             reads_clock_first: store.reads_clock_first(),
+            ahead: if store.nodes_have_the_clock() { clocks.clone() } else { Vec::new() },
             slack: store.slack(),
         };
         // for about a second and a half
@@ -66,7 +103,7 @@ impl Plan {
         let client =
             |_| (0..each).map(|index| (key(&random, index * 3 / each), random.below(store.nodes() as u64) as usize));
         let clients = (0..CLIENTS).map(|number| client(number).collect()).collect();
-        Self { weather, limit, clients }
+        Self { weather, limit, clocks, clients }
     }
 
     /// All requests.
@@ -81,6 +118,22 @@ fn key(random: &Random, third: usize) -> String {
         0 => format!("hot-{}", third % 2),
         // some are asked for more often than others
         _ => format!("key-{}", random.below(random.below(KEYS) + 1)),
+    }
+}
+
+/// So many that each weather and each algorithm occurs.
+pub(crate) const fn seeds(store: Store) -> u64 {
+    let weathers = store.weathers().len() as u64;
+    if weathers < 4 { 4 } else { weathers }
+}
+
+#[test]
+fn each_algorithm_occurs_on_each_store() {
+    for store in Store::ALL {
+        for algorithm in [Algorithm::Gcra, Algorithm::SlidingWindow, Algorithm::FixedWindow] {
+            let mut plans = (0..seeds(store)).map(|seed| Plan::draw(seed, store));
+            assert!(plans.any(|plan| plan.limit.algorithm == algorithm && plan.limit.lease.is_none()), "{store:?}");
+        }
     }
 }
 

@@ -6,14 +6,14 @@ use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::client::{Connection, Response};
-use crate::fleet::{Fleet, Lose, To, request};
+use crate::fleet::{Fleet, To, Trouble, request};
 use crate::history::{Answer, History, Limit, Request, Told};
 use crate::plan::{Plan, Weather};
 use crate::store::Store;
 
 /// Runs a plan on gateways of its own.
 pub(crate) fn run(store: Store, plan: &Plan) -> Result<History, String> {
-    let fleet = Fleet::start(store, &plan.limit, plan.weather)?;
+    let fleet = Fleet::start(store, plan)?;
     let run = Run { store, plan, fleet, begun: AtomicUsize::new(0), clock: Clock::default() };
     let (together, seen) = (Barrier::new(plan.clients.len()), Mutex::new(Ok(Vec::new())));
     thread::scope(|scope| {
@@ -67,20 +67,29 @@ impl Run<'_> {
             Err(error) if matches!(to, To::Function(_)) => return Err(error),
             Err(error) => Answer::Unanswered(error),
         };
-        let twice = self.plan.weather == Weather::LostAnswers || done - sent >= self.store.patience();
-        let counted = if twice { 2 } else { 1 };
+        let late = done - sent >= self.store.patience();
+        let counted = match (self.plan.weather, &answer) {
+            (Weather::Throttled, Answer::Unanswered(_)) if !late => 0,
+            (Weather::LostAnswers, _) => 2,
+            _ => 1 + u32::from(late),
+        };
         Ok(Request { sent, done, bucket: format!("{key}/{life}"), client, node, counted, answer })
     }
 
     /// What the plan has for the moment in which so many requests were begun.
     fn happens(&self, begun: usize) -> Result<(), String> {
         let all = self.plan.requests();
-        match self.plan.weather {
-            Weather::Calm | Weather::Leases => Ok(()),
-            Weather::Restart if begun == all / 2 => self.fleet.restart(0),
-            Weather::LostAnswers if begun == all / 3 => self.fleet.lose_answers(Lose::Many),
-            Weather::LostAnswers if begun == all * 2 / 3 => self.fleet.lose_answers(Lose::None),
-            Weather::Restart | Weather::LostAnswers => Ok(()),
+        let trouble = match self.plan.weather {
+            Weather::Restart if begun == all / 2 => return self.fleet.restart(0),
+            Weather::Calm | Weather::Leases | Weather::Restart | Weather::Skewed => return Ok(()),
+            Weather::LostAnswers => Trouble::LosesAnswers,
+            Weather::Throttled => Trouble::Refuses,
+            Weather::Duplicated => Trouble::HearsTwice,
+        };
+        match begun {
+            _ if begun == all / 3 => self.fleet.set(trouble),
+            _ if begun == all * 2 / 3 => self.fleet.set(Trouble::None),
+            _ => Ok(()),
         }
     }
 }

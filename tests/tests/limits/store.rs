@@ -20,6 +20,9 @@ pub(crate) enum Store {
 }
 
 impl Store {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Memory, Self::Cluster, Self::Objects, Self::KeyValue, Self::Redis, Self::Table];
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Memory => "native",
@@ -41,14 +44,16 @@ impl Store {
 
     /// What can happen there.
     pub(crate) const fn weathers(self) -> &'static [Weather] {
+        use Weather::{Calm, Duplicated, Leases, LostAnswers, Restart, Skewed, Throttled};
         match self {
+            Self::Memory => &[Calm, Leases, Restart],
             // how its nodes take lost answers is tested beside them (tests/redis/)
-            Self::Memory | Self::Cluster => &[Weather::Calm, Weather::Leases, Weather::Restart],
-            // it does not fail on demand, and what it stores ends with it
-            Self::Objects => &[Weather::Calm, Weather::Leases],
-            Self::KeyValue | Self::Redis | Self::Table => {
-                &[Weather::Calm, Weather::Leases, Weather::Restart, Weather::LostAnswers]
-            }
+            Self::Cluster => &[Calm, Leases, Restart, Throttled, Skewed],
+            // it does not fail on demand
+            Self::Objects => &[Calm, Leases, Restart],
+            Self::KeyValue | Self::Redis => &[Calm, Leases, Restart, LostAnswers, Throttled],
+            // what goes to a Redis goes by a connection, and arrives once
+            Self::Table => &[Calm, Leases, Restart, LostAnswers, Throttled, Duplicated, Skewed],
         }
     }
 
@@ -75,6 +80,14 @@ impl Store {
     /// Whether the clock is read before the step is taken.
     pub(crate) const fn reads_clock_first(self) -> bool {
         matches!(self, Self::Memory | Self::Table)
+    }
+
+    /// Whether nodes decide by their own clocks, and not by the store's.
+    pub(crate) const fn nodes_have_the_clock(self) -> bool {
+        match self {
+            Self::Memory | Self::KeyValue | Self::Table => true,
+            Self::Cluster | Self::Objects | Self::Redis => false,
+        }
     }
 
     /// Microseconds by which its clock may be behind: Workers have whole milliseconds.

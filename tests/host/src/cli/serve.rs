@@ -55,7 +55,8 @@ pub(super) struct Options {
     #[arg(long, value_name = "STORE", default_value = "memory")]
     store: Location,
 
-    /// What happens to the steps of stores: none, down, lose-changes, or lose-response:N for every Nth answer
+    /// What happens to the steps of stores: none, down, lose-changes, refuse:N for every Nth step, or lose-response:N for every Nth
+    /// answer
     #[arg(long, value_name = "FAULT", default_value = "none")]
     fault: Fault,
 

@@ -142,6 +142,14 @@ fn an_answer_that_is_lost_counts_all_the_same() {
 }
 
 #[test]
+fn a_step_that_is_refused_changes_nothing_and_the_next_is_taken() {
+    let host = Host::start(&["--fault=refuse:2"]);
+    assert_eq!(host.get("/increment/n/1"), "1");
+    assert_eq!(host.send("GET", "/increment/n/1", "").0, 502);
+    assert_eq!(host.get("/increment/n/1"), "2");
+}
+
+#[test]
 fn answers_to_changes_get_lost_and_what_is_read_is_answered() {
     let host = Host::start(&["--fault=lose-changes"]);
     assert_eq!(host.get("/increment/n/0"), "0");

@@ -4,10 +4,14 @@ use portico_core::Timestamp;
 use portico_core::limit::{Quota, decide};
 use portico_core::sim::{Random, check_seeds};
 
+mod windows;
+
 use super::*;
+use crate::history::Told;
 
 /// Two units at once, one comes back each second.
 const LIMIT: Limit = Limit {
+    algorithm: Algorithm::Gcra,
     limit: 60,
     per: 60_000_000,
     burst: 2,
@@ -15,6 +19,7 @@ const LIMIT: Limit = Limit {
     lease: None,
     instances: None,
     reads_clock_first: false,
+    ahead: Vec::new(),
     slack: 0,
 };
 
