@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use portico_core::Timestamp;
-use portico_core::limit::{MemoryStore, Quota};
+use portico_core::limit::{Draw, MemoryStore, Quota, Rule};
 use portico_core::sim::Random;
 
 const KEYS: u64 = 1_000_000;
@@ -58,7 +58,7 @@ fn filled(quota: &Quota) -> MemoryStore {
     let before = resident();
     let store = MemoryStore::new(2 * KEYS as usize, 1);
     for key in all.keys() {
-        store.take(key, quota, || START, quota.burst() / 2);
+        store.step(key, &[Rule::Gcra(*quota)], || START, Draw::Take(quota.burst() / 2));
     }
     assert_eq!(store.len() as u64, KEYS);
     if let Some((before, after)) = before.zip(resident()) {
@@ -70,6 +70,7 @@ fn filled(quota: &Quota) -> MemoryStore {
 
 fn memory(criterion: &mut Criterion) {
     let quota = Quota::new(1_000, Duration::from_secs(3_600), 1_000).expect("the bench's quota is valid");
+    let rules = [Rule::Gcra(quota)];
     let random = Random::new(1);
     let uniform = Sequence::new(DECISIONS, |_| random.below(KEYS));
     // each doubling of the rank comes as often as the one before it
@@ -88,7 +89,8 @@ fn memory(criterion: &mut Criterion) {
                 let mut allowed = 0_u64;
                 for key in sequence.keys() {
                     now = now + Duration::from_micros(1);
-                    allowed += u64::from(store.take(key, &quota, || now, 1).allowed);
+                    allowed +=
+                        u64::from(store.step(key, &rules, || now, Draw::Take(1)).iter().all(|verdict| verdict.allowed));
                 }
                 allowed
             });
@@ -100,7 +102,7 @@ fn memory(criterion: &mut Criterion) {
             || MemoryStore::new(KEYS as usize / 2, 1),
             |store| {
                 for key in fresh.keys() {
-                    store.take(key, &quota, || START, 1);
+                    store.step(key, &rules, || START, Draw::Take(1));
                 }
                 store
             },

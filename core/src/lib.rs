@@ -9,8 +9,8 @@
 //! ```text
 //!             ┌──────────────────────────────── Gateway::handle ────────────────────────────────┐
 //!  request ─▶ │  1 canonical path      4 CORS, preflight      7 authenticate, authorise         │
-//!             │  2 id, trace, client   5 addresses, size      8 rate limit by consumer or claim │
-//!             │  3 route               6 rate limit by ip    11 transform ─▶ 12 forward ──────────────▶ upstream
+//!             │  2 id, trace, client   5 addresses, size      8 plan, limits by consumer, claim │
+//!             │  3 route               6 limits by ip        11 transform ─▶ 12 forward ──────────────▶ upstream
 //!             │                                                                                 │          │
 //!  response ◀ │ 15 CORS, RateLimit, security and id headers   13 transform  ◀──────────────────────────────┘
 //!             └─────────────────────────────────────────────────────────────────────────────────┘

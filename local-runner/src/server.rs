@@ -12,6 +12,7 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 use portico_core::{After, Gateway, Peer};
 use rustls::ServerConfig;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -40,6 +41,12 @@ pub struct Listener {
 
 /// What every HTTP/2 connection that is not TLS begins with (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// After which time without a word the system asks a client whether it is still there: below what most NATs remember.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// How long after one such question the next one is asked, while there is no answer.
+const AGAIN: Duration = Duration::from_secs(15);
 
 /// Serves until `shutdown` is ready, then refuses new connections and gives those that are open
 /// [`drain`](Options::drain) to come to their end.
@@ -117,7 +124,7 @@ async fn connection<F: Fn(After) + Send + Sync + 'static>(
     mut watcher: Watcher,
 ) {
     // fails only when the client is gone already, which the next read finds out too
-    drop(tcp.set_nodelay(true));
+    drop(watch(&tcp));
     let peer = Peer::new(address.ip().to_canonical(), acceptor.is_some());
     let within = service.options.head_timeout;
     match acceptor {
@@ -135,6 +142,13 @@ async fn connection<F: Fn(After) + Send + Sync + 'static>(
             }
         }
     }
+}
+
+/// Lets what is written go out at once, and the system break a connection whose client is gone without a word, as when it lost its network:
+/// a WebSocket or a stream of events on which nothing is said would be held for ever.
+fn watch(tcp: &TcpStream) -> io::Result<()> {
+    tcp.set_nodelay(true)?;
+    SockRef::from(tcp).set_tcp_keepalive(&TcpKeepalive::new().with_time(IDLE).with_interval(AGAIN))
 }
 
 /// What a client does before its first request ends when it takes too long, or when the server wants to end.
@@ -197,5 +211,23 @@ async fn drive<C: Future>(connection: C, stop: fn(Pin<&mut C>), mut watcher: Wat
     tokio::select! {
         _ = &mut connection => {}
         () = watcher.aborting() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_system_asks_whether_clients_are_still_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap());
+        let (_client, accepted) = tokio::join!(client, listener.accept());
+        let (tcp, _) = accepted.unwrap();
+        watch(&tcp).unwrap();
+        let socket = SockRef::from(&tcp);
+        assert!(socket.keepalive().unwrap() && tcp.nodelay().unwrap());
+        #[cfg(target_os = "linux")]
+        assert_eq!((socket.tcp_keepalive_time().unwrap(), socket.tcp_keepalive_interval().unwrap()), (IDLE, AGAIN));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A limit is one script of core's ([`script`]) in one round trip: `EVALSHA`, and `EVAL` when Redis does not know the script yet, or no
 //! more. Each script and each value has one key. An answer that was lost is asked for once more, so that a request may count twice
-//! then, and never not at all. Whoever gets no answer within a second goes on without one; the log says so once, and once more
+//! then, and never not at all; units that are given back are not given back twice, though nobody knows whether they were once. Whoever gets no answer within a second goes on without one; the log says so once, and once more
 //! when there are answers again: for limits, for values that are read and for those that are written each on its own.
 
 mod link;
@@ -61,7 +61,7 @@ impl Redis {
     /// One step of the limit named `name`.
     pub(crate) async fn step(&self, name: &str, rules: &[Rule], draw: Draw) -> Result<Vec<Verdict>, StoreError> {
         let (key, arguments) = (script::key(name), script::arguments(rules, draw));
-        let step = Question::Script { sha1: Arc::clone(&self.sha1), key: key.clone(), arguments };
+        let step = Question::Script { sha1: Arc::clone(&self.sha1), key: key.clone(), arguments, draw };
         let Value::Array(answer) = self.ask(&step).await? else { return Err(StoreError) };
         let [Value::Int(now), Value::BulkString(found)] = answer.as_slice() else { return Err(StoreError) };
         script::verdicts(*now, found, rules, draw).map_err(|unreadable| {

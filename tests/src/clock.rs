@@ -13,10 +13,11 @@ pub fn ahead(micros: i64) -> Result<[(&'static str, String); 3], String> {
     ])
 }
 
-/// Where Debian has it.
+/// Where systems have it: beside other libraries, which Debian keeps in a folder for each architecture.
 fn library() -> Option<PathBuf> {
-    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
-    folders.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1")).find(|library| library.is_file())
+    let debian = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|folder| folder.path());
+    let folders = ["/usr/lib", "/usr/lib64", "/usr/local/lib"].map(PathBuf::from).into_iter().chain(debian);
+    folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1")).find(|library| library.is_file())
 }
 
 /// Removes what libfaketime leaves behind of a program that was killed; nothing, if it had no clock of its own.

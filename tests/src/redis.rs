@@ -13,12 +13,16 @@ pub struct Redis(Running);
 impl Redis {
     /// Starts one, and waits until it listens.
     pub fn start() -> (Self, SocketAddr) {
-        let address = free();
-        (Self::with(&["--port", &address.port().to_string()]), address)
+        loop {
+            let address = free();
+            if let Some(redis) = Self::with(&["--port", &address.port().to_string()]) {
+                return (redis, address);
+            }
+        }
     }
 
-    /// Starts one that listens, and is set up, as these arguments say.
-    pub fn with(arguments: &[impl AsRef<str>]) -> Self {
+    /// Starts one that listens, and is set up, as these arguments say. `None` when something else has the port.
+    pub fn with(arguments: &[impl AsRef<str>]) -> Option<Self> {
         let server = std::env::var_os("PORTICO_REDIS_SERVER").unwrap_or_else(|| "redis-server".into());
         let mut command = Command::new(server);
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]).stdout(Stdio::piped());
@@ -31,7 +35,10 @@ impl Redis {
         for line in output {
             // Valkey says the same
             if line.contains("Ready to accept connections") {
-                return redis;
+                return Some(redis);
+            }
+            if line.contains("Address already in use") {
+                return None;
             }
             said.push(line);
         }
@@ -45,8 +52,20 @@ impl Redis {
     }
 }
 
-/// A port that was free a moment ago: Redis takes no other kind.
+/// A port that was free a moment ago, which somebody else may take before Redis does: Redis chooses none by itself.
 pub fn free() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap_or_else(|error| panic!("no port: {error}"));
     listener.local_addr().unwrap_or_else(|error| panic!("no port: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn none_is_started_at_a_port_that_is_taken() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        assert!(Redis::with(&["--port", &port]).is_none());
+    }
 }

@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, DefaultHasher};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Draw, Quota, Rule, Verdict, decide, gcra, step};
+use super::{Draw, Rule, Verdict, decide, gcra, step};
 use crate::platform::Timestamp;
 use id::Id;
 pub(super) use id::Seeded;
@@ -46,7 +46,7 @@ struct Shard {
 
 impl MemoryStore {
     /// An empty store for at most about `max_keys` keys of limits that are one GCRA, and as many of others. An entry takes 32 to 48 bytes,
-    /// however long its key; one with windows about 100, and 16 more for each slice that is in use. `seed` must be
+    /// however long its key; one with windows about 100, and 16 to 32 more for each slice that is in use. `seed` must be
     /// unpredictable to clients: keys hold what clients sent, and a known hash invites collisions.
     pub fn new(max_keys: usize, seed: u128) -> Self {
         let (max, hasher) = (max_keys.div_ceil(SHARDS), Seeded(seed));
@@ -62,42 +62,28 @@ impl MemoryStore {
     /// One atomic load-step-save. The clock is read when it is the key's turn: no thread comes with a time that another one's has
     /// overtaken.
     pub fn step(&self, key: &str, rules: &[Rule], clock: impl FnOnce() -> Timestamp, draw: Draw) -> Vec<Verdict> {
-        let [Rule::Gcra(quota)] = rules else {
-            let id = Id::of(key, &self.hasher);
-            let Some(shard) = self.shards.get(id.shard(SHARDS)) else { return Vec::new() };
-            let mut windows = lock(&shard.windows);
-            let now = clock();
-            let verdicts = windows.update(id, now, |state| step(rules, state, now, draw));
-            drop(windows);
-            self.sweep(now);
-            return verdicts;
-        };
-        vec![self.of_table(key, clock, |tat, now| match draw {
-            Draw::Take(cost) => decide(tat, quota, now, cost),
-            Draw::Charge(units) => decide(Some(gcra::charge(tat, quota, now, units)), quota, now, 0),
-            Draw::Return(units) => decide(Some(gcra::give_back(tat, quota, now, units)), quota, now, 0),
-        })]
-    }
-
-    /// The same for a limit that is one GCRA: takes `cost`.
-    pub fn take(&self, key: &str, quota: &Quota, clock: impl FnOnce() -> Timestamp, cost: u32) -> Verdict {
-        self.of_table(key, clock, |tat, now| decide(tat, quota, now, cost))
-    }
-
-    fn of_table(
-        &self,
-        key: &str,
-        clock: impl FnOnce() -> Timestamp,
-        decide: impl FnOnce(Option<Timestamp>, Timestamp) -> (Verdict, Timestamp),
-    ) -> Verdict {
         let id = Id::of(key, &self.hasher);
-        let Some(shard) = self.shards.get(id.shard(SHARDS)) else { return decide(None, clock()).0 };
-        let mut table = lock(&shard.table);
-        let now = clock();
-        let verdict = table.update(id, now, |tat| decide(tat, now));
-        drop(table);
+        // there are shards, and this is one of them
+        let Some(shard) = self.shards.get(id.shard(SHARDS)) else { return Vec::new() };
+        let (now, verdicts) = match rules {
+            [Rule::Gcra(quota)] => {
+                let mut table = lock(&shard.table);
+                let now = clock();
+                let verdict = table.update(id, now, |tat| match draw {
+                    Draw::Take(cost) => decide(tat, quota, now, cost),
+                    Draw::Charge(units) => decide(Some(gcra::charge(tat, quota, now, units)), quota, now, 0),
+                    Draw::Return(units) => decide(Some(gcra::give_back(tat, quota, now, units)), quota, now, 0),
+                });
+                (now, vec![verdict])
+            }
+            _ => {
+                let mut windows = lock(&shard.windows);
+                let now = clock();
+                (now, windows.update(id, now, |state| step(rules, state, now, draw)))
+            }
+        };
         self.sweep(now);
-        verdict
+        verdicts
     }
 
     /// Keys held at this moment, among them idle ones that are not forgotten yet.
@@ -134,6 +120,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::limit::window::ends;
+    use crate::limit::{Quota, Window};
     use crate::sim::Random;
 
     const START: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -163,6 +151,28 @@ mod tests {
         assert!(store.len() <= SHARDS * 32);
         let passed = greedy.iter().filter(|key| store.take(key, &quota, || START, 1).allowed).count();
         assert_eq!(passed, 0, "a flood of keys gave them new quotas");
+    }
+
+    #[test]
+    fn a_flood_of_keys_buys_no_new_window() {
+        let store = MemoryStore::new(SHARDS * 32, 7);
+        let hour = Duration::from_secs(3_600);
+        let sliding = Rule::Window(Window::sliding(10, hour).unwrap());
+        let fixed = |now| Rule::Window(Window::fixed(10, ends(hour, now)));
+        let take = |kind: &str, index: usize, rule: Rule, now, cost| {
+            let verdicts = store.step(&format!("{kind}-{index}"), &[rule], || now, Draw::Take(cost));
+            verdicts.iter().all(|verdict| verdict.allowed)
+        };
+        assert!((0..50).all(|index| take("sliding", index, sliding, START, 10)));
+        assert!((0..50).all(|index| take("fixed", index, fixed(START), START, 10)));
+        let later = START + Duration::from_secs(60);
+        (0..10_000).for_each(|index| assert!(take("new", index, sliding, later, 1)));
+        assert!(store.len() <= SHARDS * 32);
+        assert!(
+            !(0..50).any(|index| take("sliding", index, sliding, later, 1)),
+            "a flood of keys gave them new windows"
+        );
+        assert!(!(0..50).any(|index| take("fixed", index, fixed(later), later, 1)));
     }
 
     #[test]
@@ -236,6 +246,10 @@ mod tests {
     }
 
     impl MemoryStore {
+        fn take(&self, key: &str, quota: &Quota, clock: impl FnOnce() -> Timestamp, cost: u32) -> Verdict {
+            self.step(key, &[Rule::Gcra(*quota)], clock, Draw::Take(cost))[0]
+        }
+
         fn slots(&self) -> usize {
             self.shards.iter().map(|shard| lock(&shard.table).slots()).sum()
         }

@@ -50,6 +50,13 @@ pub enum Draw {
     Return(u32),
 }
 
+impl Draw {
+    /// Whether it may be asked for again when its answer was lost: what is taken twice is stricter, what is given back twice is not.
+    pub const fn may_be_repeated(self) -> bool {
+        !matches!(self, Self::Return(_))
+    }
+}
+
 /// What a rule says to one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verdict {

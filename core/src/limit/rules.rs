@@ -143,6 +143,12 @@ impl State {
         self.0.iter().filter_map(idle_at).max().unwrap_or_default()
     }
 
+    /// Units of windows that are taken, of all rules together.
+    pub(super) fn units(&self, now: Timestamp) -> u64 {
+        let taken = self.0.iter().flat_map(|part| taken(Some(part)));
+        taken.filter(|due| due.at > now).map(|due| u64::from(due.units)).sum()
+    }
+
     /// Whether it says the same as another one from `now` on. What is past by then says nothing: a store need not write for its sake.
     pub fn same_from(&self, other: &Self, now: Timestamp) -> bool {
         (0..self.0.len().max(other.0.len())).all(|index| {

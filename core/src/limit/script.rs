@@ -4,7 +4,7 @@
 //! every bucket fuller than it is. The script answers with the time and with what it found, and what follows from them is
 //! [`step`]'s to say: it says the same here as the script did there.
 //!
-//! A key holds the numbers of its [`State`] with spaces between them, and expires when it is idle. It is written when units are drawn,
+//! A key holds the numbers of its [`State`] with spaces between them, and expires a second after it is idle. It is written when units are drawn,
 //! or when something in it is further ahead than it can be: a request that is denied writes nothing. What is no state of the
 //! rules is nobody's to lose: it stays as it is, and the caller is told.
 //!

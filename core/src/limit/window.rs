@@ -115,10 +115,12 @@ impl Window {
         taken
     }
 
-    /// Puts `units` back, those first that would be back first.
+    /// Puts `units` back, those first that would be back first; of a fixed window that has begun since none.
     pub(super) fn give_back(&self, taken: &[Due], now: Timestamp, mut units: u32) -> Taken {
         let (mut taken, _) = self.settled(taken, now);
-        for due in &mut taken {
+        for due in
+            taken.iter_mut().filter(|due| !matches!(self.span, Span::Fixed { ends: [_, this, _] } if due.at > this))
+        {
             let given = due.units.min(units);
             (due.units, units) = (due.units - given, units - given);
         }
@@ -134,7 +136,7 @@ impl Window {
         let believed = match self.span {
             Span::Sliding { .. } => back + SLACK,
             // one whose clock is ahead is in the next window already
-            Span::Fixed { ends: [_, _, next] } if back <= now + SLACK => next.max(back),
+            Span::Fixed { ends } if back <= now + SLACK => Self::following(ends, back),
             Span::Fixed { .. } => back,
         };
         let mut settled = Taken::with_capacity(taken.len() + 1);
@@ -157,16 +159,19 @@ impl Window {
                 let slice = per.div_ceil(SLICES);
                 Timestamp::from_micros(now.as_micros().saturating_add(per).div_ceil(slice).saturating_mul(slice))
             }
-            Span::Fixed { ends: [before, this, next] } => {
-                if let Some(end) = [before, this, next].into_iter().find(|end| *end > now) {
-                    return end;
-                }
-                // a clock that is ahead of the caller's by more than a window
-                let length = next.since(this).as_micros().max(1);
-                let windows = now.since(next).as_micros() / length + 1;
-                next + Duration::from_micros(u64::try_from(windows.saturating_mul(length)).unwrap_or(u64::MAX))
-            }
+            Span::Fixed { ends } => Self::following(ends, now),
         }
+    }
+
+    /// The first end of a window after `time`: one of those that are known, or one of windows as long as the last of them.
+    fn following(ends: [Timestamp; 3], time: Timestamp) -> Timestamp {
+        if let Some(end) = ends.into_iter().find(|end| *end > time) {
+            return end;
+        }
+        let [_, this, next] = ends;
+        let length = next.since(this).as_micros().max(1);
+        let windows = time.since(next).as_micros() / length + 1;
+        next + Duration::from_micros(u64::try_from(windows.saturating_mul(length)).unwrap_or(u64::MAX))
     }
 
     /// Until so many units are back, of what is taken.

@@ -55,6 +55,8 @@ impl Limit {
         let cost = self.cost.of(context);
         if cost == 0 {
             self.policies().for_each(|policy| context.allow(policy, tier::reasons(policy).0, "cost: 0"));
+            let (key, rules, at) = (String::new(), Vec::new(), context.received);
+            context.standings.push(Standing { limit: self, key, rules, taken: 0, at, count: Count::Free });
             return Ok(());
         }
         let (key, at) = (self.key.of(context), context.received);
@@ -64,15 +66,14 @@ impl Limit {
             Some(terms) => self.instance.lease(platform, &key, terms).await.map(|verdict| vec![verdict]),
         };
         let count = match (verdicts, self.on_error) {
-            (Ok(verdicts), _) => Count::Shared(verdicts),
-            (Err(_), wire::OnError::Deny) => {
+            // any other number of verdicts is about something else
+            (Ok(verdicts), _) if verdicts.len() == rules.len() => Count::Shared(verdicts),
+            (_, wire::OnError::Deny) => {
                 let Some(policy) = self.policies().next() else { return Ok(()) };
                 return context.refuse(Refusal::new(policy, Reason::StoreUnavailable), self.mode);
             }
-            (Err(_), wire::OnError::Allow) => Count::Nowhere,
-            (Err(_), wire::OnError::Local) => {
-                Count::Local(self.instance.step(platform, &key, &rules, Draw::Take(cost)))
-            }
+            (_, wire::OnError::Allow) => Count::Nowhere,
+            (_, wire::OnError::Local) => Count::Local(self.instance.step(platform, &key, &rules, Draw::Take(cost))),
         };
         let outcome = self.decide(&count, context);
         let taken = if count.passes() { cost } else { 0 };
@@ -85,6 +86,7 @@ impl Limit {
         let (verdicts, note) = match count {
             Count::Shared(verdicts) => (verdicts, ""),
             Count::Local(verdicts) => (verdicts, "on_error: local"),
+            Count::Free => return Ok(()),
             Count::Nowhere => {
                 self.policies().for_each(|policy| context.allow(policy, Reason::StoreUnavailable, "on_error: allow"));
                 return Ok(());
@@ -121,7 +123,7 @@ fn policy_items(tiers: &[Tier], rules: &[Rule]) -> String {
 
 /// Whole seconds, rounded up: whoever waits that long has waited long enough.
 fn seconds(duration: Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
 }
 
 #[cfg(test)]

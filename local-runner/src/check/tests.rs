@@ -265,6 +265,20 @@ fn a_limit_that_is_counted_elsewhere_says_what_happens_without_its_store() {
 }
 
 #[test]
+fn quotas_are_asked_what_limits_are() {
+    let quota = |keys: &str| {
+        format!(
+            "routes: [{{ name: a, match: {{ path: /a }}, respond: {{}}, policies: {{ quota: {{ limit: 1, per: month, by: route{keys} }} }} }}]\n"
+        )
+    };
+    assert_eq!(found_on(Some(Target::Wasi), &quota("")), ["limit_guarantee at routes[0].policies.quota.guarantee"]);
+    assert_eq!(found_on(Some(Target::Wasi), &quota(", guarantee: approximate")), [""; 0]);
+    assert_eq!(found_on(Some(Target::Lambda), &quota("")), ["on_error_missing at routes[0].policies.quota"]);
+    assert_eq!(found_on(Some(Target::Lambda), &quota(", on_error: allow")), [""; 0]);
+    assert_eq!(found_on(Some(Target::Lambda), &quota(", mode: off")), [""; 0]);
+}
+
+#[test]
 fn a_lease_asks_for_bounded_counts_and_its_bound_is_told() {
     let limit = |keys: &str| {
         format!(

@@ -36,10 +36,12 @@ impl Link {
         Ok(Self { server: Arc::new(Server::new(address, roots)?), current: Mutex::default() })
     }
 
-    /// What `question` gets for an answer within a second. It is asked once more, by a new connection, when the answer was lost.
+    /// What `question` gets for an answer within a second. It is asked once more, by a new connection, when a replica
+    /// answered, or when the answer was lost and the question may be repeated.
     pub(super) async fn ask(&self, question: &Question) -> Result<Value, Trouble> {
         let deadline = Instant::now() + TIMEOUT;
         match self.ask_until(deadline, question).await {
+            Err(Trouble::Lost(why)) if !question.may_be_repeated() => Err(Trouble::Lost(why)),
             Err(trouble) if trouble.calls_for_another_connection() => self.ask_until(deadline, question).await,
             answer => answer,
         }

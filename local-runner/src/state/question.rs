@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use portico_core::limit::Draw;
 use portico_core::limit::script::SCRIPT;
 use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value};
 
 use super::server::Connection;
 
-/// One question. It can be asked more than once.
+/// One question.
 #[derive(Debug)]
 pub(super) enum Question {
     /// A command, and what it is for.
@@ -20,6 +21,8 @@ pub(super) enum Question {
         key: String,
         /// What it is told.
         arguments: Vec<u64>,
+        /// What is done to the key.
+        draw: Draw,
     },
 }
 
@@ -73,11 +76,19 @@ impl Question {
         }
     }
 
+    /// Whether it may be asked once more when its answer was lost.
+    pub(super) const fn may_be_repeated(&self) -> bool {
+        match self {
+            Self::Command(..) => true,
+            Self::Script { draw, .. } => draw.may_be_repeated(),
+        }
+    }
+
     /// Asks by `connection`: in one round trip, or in two when Redis does not know the script.
     pub(super) async fn put(&self, mut connection: Connection) -> RedisResult<Value> {
         let (sha1, key, arguments) = match self {
             Self::Command(_, command) => return command.query_async(&mut connection).await,
-            Self::Script { sha1, key, arguments } => (sha1, key, arguments),
+            Self::Script { sha1, key, arguments, .. } => (sha1, key, arguments),
         };
         let call = |command: &str, script: &str| {
             let mut call = redis::cmd(command);

@@ -30,7 +30,8 @@ pub(super) fn freeze() -> mpsc::Sender<()> {
 /// What it was asked, by which connection.
 pub(super) type Asked = Arc<Mutex<Vec<(usize, String)>>>;
 
-/// One that answers as `says` says of the number of the connection and a command, whose words have spaces between them.
+/// One that answers as `says` says of the number of the connection and a command, whose words have spaces between them. Where that is
+/// nothing it hangs up.
 pub(super) async fn scripted(says: fn(usize, &str) -> &'static str) -> (Redis, Asked) {
     scripted_for("", says).await
 }
@@ -69,20 +70,35 @@ pub(super) async fn answer(stream: TcpStream, number: usize, says: fn(usize, &st
         if !command.starts_with("CLIENT") {
             asked.lock().unwrap().push((number, command));
         }
+        if answer.is_empty() {
+            return;
+        }
         stream.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
     }
 }
 
-pub(super) fn told(asked: &Asked) -> Vec<(usize, String)> {
+fn told(asked: &Asked) -> Vec<(usize, String)> {
     std::mem::take(&mut *asked.lock().unwrap())
 }
 
 /// What is said of one of three units.
 async fn take(redis: &Redis) -> Result<bool, StoreError> {
+    step(redis, Draw::Take(1)).await
+}
+
+async fn step(redis: &Redis, draw: Draw) -> Result<bool, StoreError> {
     let quota = Quota::new(3, Duration::from_secs(3), 3).unwrap();
-    let verdicts = redis.step("a", &[Rule::Gcra(quota)], Draw::Take(1)).await?;
+    let verdicts = redis.step("a", &[Rule::Gcra(quota)], draw).await?;
     Ok(verdicts.iter().all(|verdict| verdict.allowed))
 }
+
+/// By which connections it was asked anything.
+pub(super) fn connections(asked: &Asked) -> Vec<usize> {
+    told(asked).into_iter().map(|(connection, _)| connection).collect()
+}
+
+/// What the script answers.
+const OK: &str = "*2\r\n:5\r\n$1\r\n5";
 
 #[tokio::test]
 async fn values_are_written_with_their_time() {
@@ -136,13 +152,11 @@ async fn who_refuses_is_not_asked_twice() {
     for _ in 0..2 {
         assert_eq!(take(&redis).await, Err(StoreError));
     }
-    let connections: Vec<_> = told(&asked).iter().map(|(connection, _)| *connection).collect();
-    assert_eq!(connections, [1, 1]);
+    assert_eq!(connections(&asked), [1, 1]);
 }
 
 #[tokio::test]
 async fn who_is_not_the_one_to_ask_any_more_is_looked_for_anew() {
-    const OK: &str = "*2\r\n:5\r\n$1\r\n5";
     // as Redis says it since 7, and before
     let new = |connection: usize, _: &str| if connection == 1 { "-READONLY it is a replica" } else { OK };
     let old = |connection: usize, _: &str| {
@@ -153,11 +167,28 @@ async fn who_is_not_the_one_to_ask_any_more_is_looked_for_anew() {
         }
     };
     for says in [new as fn(usize, &str) -> &'static str, old] {
-        let (redis, asked) = scripted(says).await;
-        assert!(take(&redis).await.unwrap());
-        let connections: Vec<_> = told(&asked).iter().map(|(connection, _)| *connection).collect();
-        assert_eq!(connections, [1, 2]);
+        // whatever is done: a replica has not done it
+        for draw in [Draw::Take(1), Draw::Return(1)] {
+            let (redis, asked) = scripted(says).await;
+            assert!(step(&redis, draw).await.unwrap());
+            assert_eq!(connections(&asked), [1, 2], "{draw:?}");
+        }
     }
+}
+
+#[tokio::test]
+async fn what_may_have_been_given_back_is_not_given_back_again() {
+    let says = |connection: usize, _: &str| if connection == 1 { "" } else { OK };
+    for draw in [Draw::Take(1), Draw::Charge(1)] {
+        let (redis, asked) = scripted(says).await;
+        assert_eq!(step(&redis, draw).await, Ok(true), "{draw:?}");
+        assert_eq!(connections(&asked), [1, 2], "{draw:?}");
+    }
+    let (redis, asked) = scripted(says).await;
+    assert_eq!(step(&redis, Draw::Return(1)).await, Err(StoreError));
+    assert_eq!(connections(&asked), [1]);
+    assert!(take(&redis).await.unwrap(), "and whoever comes next is not waiting for it");
+    assert_eq!(connections(&asked), [2]);
 }
 
 #[tokio::test]
@@ -165,7 +196,7 @@ async fn a_login_that_was_refused_is_tried_again_by_a_later_request() {
     let says = |connection: usize, command: &str| match (connection, command.starts_with("AUTH")) {
         (1, true) => "-WRONGPASS invalid username-password pair or user is disabled.",
         (_, true) => "+OK",
-        (_, false) => "*2\r\n:5\r\n$1\r\n5",
+        (_, false) => OK,
     };
     let _frozen = freeze();
     let (redis, _asked) = scripted_for("me:password@", says).await;

@@ -49,7 +49,7 @@ impl Trouble {
         }
     }
 
-    /// Whether the same question may get an answer by another connection: of two nodes the address is that of the first, whichever
+    /// Whether a question may get an answer by another connection: of two nodes the address is that of the first, whichever
     /// that is.
     pub(super) const fn calls_for_another_connection(&self) -> bool {
         matches!(self, Self::Lost(_) | Self::Replica)

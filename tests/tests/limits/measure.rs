@@ -3,8 +3,8 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -54,8 +54,8 @@ fn limit(algorithm: Algorithm, limit: u32, lease: Option<u32>) -> Limit {
 }
 
 fn fleet(store: Store, limit: Limit) -> Fleet {
-    let weather = if limit.lease.is_some() { Weather::Leases } else { Weather::Calm };
-    let plan = Plan { weather, limit, clocks: Vec::new(), clients: Vec::new() };
+    // nobody restarts anything: but what is to outlast a restart is on disk, as it is where it is deployed
+    let plan = Plan { weather: Weather::Restart, limit, clocks: Vec::new(), clients: Vec::new() };
     Fleet::start(store, &plan).unwrap_or_else(|error| panic!("{}: {error}", store.name()))
 }
 

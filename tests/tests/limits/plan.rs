@@ -14,6 +14,8 @@ pub(crate) const CLIENTS: usize = 64;
 /// Keys of which none is hot.
 const KEYS: u64 = 40;
 
+const ALGORITHMS: [Algorithm; 3] = [Algorithm::Gcra, Algorithm::SlidingWindow, Algorithm::FixedWindow];
+
 /// What happens during a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Weather {
@@ -59,20 +61,25 @@ impl Plan {
         let random = Random::new(seed);
         let draw = |from: u64, to: u64| from + random.below(to + 1 - from.min(to));
         let weathers = store.weathers();
-        let weather = weathers[(seed % weathers.len() as u64) as usize];
+        let (weather, algorithm) = weathers[(seed % weathers.len() as u64) as usize];
+        let algorithm = match seed / weathers.len() as u64 {
+            0 => algorithm,
+            // windows are not leased
+            _ if weather == Weather::Leases => Algorithm::Gcra,
+            _ => ALGORITHMS[random.below(3) as usize],
+        };
         let per = draw(200, 900);
         // a hot key gets half of what clients offer: from a twentieth to a third of that passes
         let pace = store.pace(weather);
         let limit = (pace * per * draw(5, 33) / 200_000).max(8);
-        // what is forgotten shows if it would not have come back while a node starts
-        let per = if weather == Weather::Restart { 12 * per } else { per };
-        let cost = draw(1, 3).min(draw(1, 3));
-        let algorithm = match (weather, (seed + seed / weathers.len() as u64) % 3) {
-            // windows are not leased
-            (Weather::Leases, _) | (_, 1) => Algorithm::Gcra,
-            (_, 0) => Algorithm::SlidingWindow,
-            (_, _) => Algorithm::FixedWindow,
+        let per = match weather {
+            // what is forgotten shows if it would not have come back while a node starts
+            Weather::Restart => 12 * per,
+            // who waits for answers that do not come asks for less meanwhile
+            Weather::LostAnswers | Weather::Throttled => 3 * per,
+            Weather::Calm | Weather::Leases | Weather::Duplicated | Weather::Skewed => per,
         };
+        let cost = draw(1, 3).min(draw(1, 3));
         let burst = match algorithm {
             Algorithm::Gcra => draw(2 * cost, 4 * cost + limit / 2),
             Algorithm::SlidingWindow | Algorithm::FixedWindow => limit,
@@ -121,18 +128,54 @@ fn key(random: &Random, third: usize) -> String {
     }
 }
 
-/// So many that each weather and each algorithm occurs.
+/// So many are run: the first ones, of which each store says what happens to which algorithm.
 pub(crate) const fn seeds(store: Store) -> u64 {
-    let weathers = store.weathers().len() as u64;
-    if weathers < 4 { 4 } else { weathers }
+    store.weathers().len() as u64
+}
+
+fn occurs(store: Store, weather: Option<Weather>, algorithm: Algorithm) -> bool {
+    let mut plans = (0..seeds(store)).map(|seed| Plan::draw(seed, store));
+    plans.any(|plan| {
+        let leased = plan.limit.lease.is_some();
+        !leased && plan.limit.algorithm == algorithm && weather.is_none_or(|weather| plan.weather == weather)
+    })
 }
 
 #[test]
 fn each_algorithm_occurs_on_each_store() {
     for store in Store::ALL {
-        for algorithm in [Algorithm::Gcra, Algorithm::SlidingWindow, Algorithm::FixedWindow] {
-            let mut plans = (0..seeds(store)).map(|seed| Plan::draw(seed, store));
-            assert!(plans.any(|plan| plan.limit.algorithm == algorithm && plan.limit.lease.is_none()), "{store:?}");
+        for algorithm in ALGORITHMS {
+            assert!(occurs(store, None, algorithm), "{store:?}: {algorithm:?}");
+        }
+    }
+}
+
+#[test]
+fn what_can_fail_occurs() {
+    use Weather::{Calm, Duplicated, LostAnswers, Restart, Skewed};
+
+    // its nodes say when windows of a calendar end, and nothing else by their clocks
+    assert!(occurs(Store::Cluster, Some(Skewed), Algorithm::FixedWindow));
+    // a lone GCRA and all else are written in two ways
+    for weather in [Calm, Restart, LostAnswers, Duplicated, Skewed] {
+        assert!(occurs(Store::Table, Some(weather), Algorithm::Gcra), "{weather:?}");
+    }
+    let windows = |store, weather| ALGORITHMS[1..].iter().any(|algorithm| occurs(store, Some(weather), *algorithm));
+    for weather in [LostAnswers, Skewed] {
+        assert!(windows(Store::Table, weather), "{weather:?}");
+    }
+    assert!(occurs(Store::Redis, Some(LostAnswers), Algorithm::Gcra));
+    assert!(windows(Store::KeyValue, LostAnswers));
+}
+
+#[test]
+fn later_seeds_have_any_algorithm_but_leases_of_windows() {
+    for store in Store::ALL {
+        for (index, (weather, _)) in (0..).zip(store.weathers()) {
+            let later = |turn| Plan::draw(index + turn * seeds(store), store);
+            let has = |algorithm| (1..50).any(|turn| later(turn).limit.algorithm == algorithm);
+            assert!((1..50).all(|turn| later(turn).weather == *weather));
+            assert_eq!(ALGORITHMS.map(has), [true, *weather != Weather::Leases, *weather != Weather::Leases]);
         }
     }
 }
@@ -141,5 +184,5 @@ fn each_algorithm_occurs_on_each_store() {
 fn a_plan_is_its_seed_and_no_two_are_alike() {
     let written = |seed| format!("{:?}", Plan::draw(seed, Store::Memory));
     assert_eq!(written(3), written(3));
-    assert_ne!(written(3), written(3 + Store::Memory.weathers().len() as u64));
+    assert_ne!(written(3), written(3 + seeds(Store::Memory)));
 }

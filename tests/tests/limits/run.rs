@@ -14,7 +14,8 @@ use crate::store::Store;
 /// Runs a plan on gateways of its own.
 pub(crate) fn run(store: Store, plan: &Plan) -> Result<History, String> {
     let fleet = Fleet::start(store, plan)?;
-    let run = Run { store, plan, fleet, begun: AtomicUsize::new(0), clock: Clock::default() };
+    let run =
+        Run { store, plan, fleet, begun: AtomicUsize::new(0), troubled: Troubled::default(), clock: Clock::default() };
     let (together, seen) = (Barrier::new(plan.clients.len()), Mutex::new(Ok(Vec::new())));
     thread::scope(|scope| {
         for client in 0..plan.clients.len() {
@@ -43,6 +44,7 @@ struct Run<'p> {
     fleet: Fleet,
     /// Requests that were begun.
     begun: AtomicUsize,
+    troubled: Troubled,
     clock: Clock,
 }
 
@@ -69,8 +71,8 @@ impl Run<'_> {
         };
         let late = done - sent >= self.store.patience();
         let counted = match (self.plan.weather, &answer) {
-            (Weather::Throttled, Answer::Unanswered(_)) if !late => 0,
-            (Weather::LostAnswers, _) => 2,
+            (Weather::Throttled, Answer::Unanswered(_)) if !late && self.troubled.meets(sent, done) => 0,
+            (Weather::LostAnswers, _) if self.troubled.meets(sent, done) => 2,
             _ => 1 + u32::from(late),
         };
         Ok(Request { sent, done, bucket: format!("{key}/{life}"), client, node, counted, answer })
@@ -87,10 +89,47 @@ impl Run<'_> {
             Weather::Duplicated => Trouble::HearsTwice,
         };
         match begun {
-            _ if begun == all / 3 => self.fleet.set(trouble),
-            _ if begun == all * 2 / 3 => self.fleet.set(Trouble::None),
+            _ if begun == all / 3 => self.troubled.begin(&self.clock, || self.fleet.set(trouble)),
+            _ if begun == all * 2 / 3 => self.troubled.end(&self.clock, || self.fleet.set(Trouble::None)),
             _ => Ok(()),
         }
+    }
+}
+
+/// When something went wrong in the store.
+struct Troubled {
+    /// Held while that changes.
+    changes: Mutex<()>,
+    from: AtomicU64,
+    to: AtomicU64,
+}
+
+impl Default for Troubled {
+    fn default() -> Self {
+        Self { changes: Mutex::default(), from: AtomicU64::new(u64::MAX), to: AtomicU64::new(u64::MAX) }
+    }
+}
+
+impl Troubled {
+    /// Nothing is wrong before this; should it have ended already, then it does not any more.
+    fn begin(&self, clock: &Clock, set: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+        let _changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        self.to.store(u64::MAX, Ordering::SeqCst);
+        self.from.store(clock.now(), Ordering::SeqCst);
+        set()
+    }
+
+    /// Nothing is wrong after this.
+    fn end(&self, clock: &Clock, set: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+        let _changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        set()?;
+        self.to.store(clock.now(), Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Whether a request that was just answered was under way meanwhile.
+    fn meets(&self, sent: u64, done: u64) -> bool {
+        self.from.load(Ordering::SeqCst) <= done && sent <= self.to.load(Ordering::SeqCst)
     }
 }
 
@@ -142,4 +181,20 @@ impl Clock {
 fn machine() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[test]
+fn a_request_meets_trouble_that_overlaps_it() {
+    let (troubled, clock) = (Troubled::default(), Clock::default());
+    let before = clock.now();
+    assert!(!troubled.meets(before, before));
+    troubled.begin(&clock, || Ok(())).unwrap();
+    let (from, within) = (troubled.from.load(Ordering::SeqCst), clock.now());
+    assert!(!troubled.meets(0, from - 1) && troubled.meets(before, within) && troubled.meets(within, within));
+    troubled.end(&clock, || Ok(())).unwrap();
+    let to = troubled.to.load(Ordering::SeqCst);
+    assert!(troubled.meets(to, to + 2) && !troubled.meets(to + 1, to + 2) && !troubled.meets(0, from - 1));
+    // whoever was to begin it came late: it does not end
+    troubled.begin(&clock, || Ok(())).unwrap();
+    assert!(troubled.meets(u64::MAX - 1, u64::MAX));
 }

@@ -1,5 +1,6 @@
 //! The stores, and what is known of who counts in them.
 
+use crate::history::Algorithm;
 use crate::plan::Weather;
 
 /// Where limits are counted, and by whom.
@@ -42,18 +43,45 @@ impl Store {
         }
     }
 
-    /// What can happen there.
-    pub(crate) const fn weathers(self) -> &'static [Weather] {
+    /// What can happen there, and to which algorithm it happens in any case: one plan each.
+    pub(crate) const fn weathers(self) -> &'static [(Weather, Algorithm)] {
+        use Algorithm::{FixedWindow, Gcra, SlidingWindow};
         use Weather::{Calm, Duplicated, Leases, LostAnswers, Restart, Skewed, Throttled};
         match self {
-            Self::Memory => &[Calm, Leases, Restart],
+            Self::Memory => &[(Calm, SlidingWindow), (Calm, FixedWindow), (Leases, Gcra), (Restart, Gcra)],
             // how its nodes take lost answers is tested beside them (tests/redis/)
-            Self::Cluster => &[Calm, Leases, Restart, Throttled, Skewed],
+            Self::Cluster => &[
+                (Calm, Gcra),
+                (Leases, Gcra),
+                (Restart, SlidingWindow),
+                (Throttled, Gcra),
+                // a Redis decides by its own clock, but for when windows of a calendar end
+                (Skewed, FixedWindow),
+            ],
             // it does not fail on demand
-            Self::Objects => &[Calm, Leases, Restart],
-            Self::KeyValue | Self::Redis => &[Calm, Leases, Restart, LostAnswers, Throttled],
-            // what goes to a Redis goes by a connection, and arrives once
-            Self::Table => &[Calm, Leases, Restart, LostAnswers, Throttled, Duplicated, Skewed],
+            Self::Objects => &[(Calm, Gcra), (Calm, FixedWindow), (Leases, Gcra), (Restart, SlidingWindow)],
+            Self::KeyValue => {
+                &[(Calm, FixedWindow), (Leases, Gcra), (Restart, Gcra), (LostAnswers, SlidingWindow), (Throttled, Gcra)]
+            }
+            Self::Redis => &[
+                (Calm, FixedWindow),
+                (Leases, Gcra),
+                (Restart, SlidingWindow),
+                (LostAnswers, Gcra),
+                (Throttled, SlidingWindow),
+            ],
+            // what goes to a Redis goes by a connection, and arrives once; a lone GCRA has updates of its own here
+            Self::Table => &[
+                (Calm, Gcra),
+                (Leases, Gcra),
+                (Restart, Gcra),
+                (LostAnswers, Gcra),
+                (LostAnswers, FixedWindow),
+                (Throttled, SlidingWindow),
+                (Duplicated, Gcra),
+                (Skewed, Gcra),
+                (Skewed, SlidingWindow),
+            ],
         }
     }
 

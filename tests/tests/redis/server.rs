@@ -16,37 +16,41 @@ pub(crate) struct Redis {
 impl Redis {
     /// One that anybody may ask.
     pub(crate) fn start() -> Self {
-        let address = free();
-        Self::start_with(address, &["--port", &address.port().to_string()])
+        Self::start_with(free, &["--port"])
     }
 
     /// One that takes only who knows the password.
     pub(crate) fn with_password(password: &str) -> Self {
-        let address = free();
-        Self::start_with(address, &["--port", &address.port().to_string(), "--requirepass", password])
+        Self::start_with(free, &["--requirepass", password, "--port"])
     }
 
     /// One that speaks nothing but TLS, with what [`certificate`] wrote into `folder`.
     pub(crate) fn with_tls(folder: &Path) -> Self {
-        let address = free();
         let file = |name: &str| folder.join(name).display().to_string();
-        let (port, certificate, key) = (address.port().to_string(), file(CERTIFICATE), file(KEY));
+        let (certificate, key) = (file(CERTIFICATE), file(KEY));
         let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-auth-clients", "no"];
-        Self::start_with(address, &[["--port", "0", "--tls-port", &port].as_slice(), &files].concat())
+        Self::start_with(free, &[files.as_slice(), &["--port", "0", "--tls-port"]].concat())
     }
 
     /// The only node of a cluster, which has no slots yet. It writes into `folder`.
     pub(crate) fn in_cluster(folder: &Path) -> Self {
         // nodes talk to each other 10000 ports further up
         let bus = |port: u16| port.checked_add(10_000).is_some_and(|bus| TcpListener::bind(("127.0.0.1", bus)).is_ok());
-        let address = std::iter::repeat_with(free).find(|address| bus(address.port())).unwrap();
-        let (port, folder) = (address.port().to_string(), folder.display().to_string());
-        Self::start_with(address, &["--port", &port, "--cluster-enabled", "yes", "--dir", &folder])
+        let both = || std::iter::repeat_with(free).find(|address| bus(address.port())).unwrap();
+        let folder = folder.display().to_string();
+        Self::start_with(both, &["--cluster-enabled", "yes", "--dir", &folder, "--port"])
     }
 
-    fn start_with(address: SocketAddr, more: &[&str]) -> Self {
-        let arguments = more.iter().map(|argument| (*argument).to_owned()).collect();
-        Self { process: Some(Process::with(more)), address, arguments }
+    /// One with these arguments, and behind them a port that is `free`.
+    fn start_with(free: impl Fn() -> SocketAddr, arguments: &[&str]) -> Self {
+        loop {
+            let address = free();
+            let port = address.port().to_string();
+            let arguments: Vec<_> = arguments.iter().copied().chain([&*port]).map(str::to_owned).collect();
+            if let Some(process) = Process::with(&arguments) {
+                return Self { process: Some(process), address, arguments };
+            }
+        }
     }
 
     /// Where it listens.
@@ -79,7 +83,7 @@ impl Redis {
 
     /// Starts it again after [`kill`](Self::kill), where it was, with nothing in it.
     pub(crate) fn start_again(&mut self) {
-        self.process = Some(Process::with(&self.arguments));
+        self.process = Some(Process::with(&self.arguments).expect("nobody else took its port"));
     }
 }
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use portico_core::Timestamp;
 use portico_core::decision::Outcome;
-use portico_core::limit::{MemoryStore, Quota};
+use portico_core::limit::{Draw, MemoryStore, Quota, Rule};
 use portico_core::sim::{Random, SEED_VARIABLE, StoreFault, UpstreamFault, check_seeds};
 
 use model::{Model, Promise};
@@ -243,7 +243,7 @@ fn the_store_in_memory_keeps_the_promise() {
             let (limit, promise) = (&limits[key], &mut promises[key]);
             let quota = Quota::new(limit.limit as u32, Duration::from_secs(limit.per), limit.burst as u32).unwrap();
             let permitted = promise.excess(limit, now) == 0;
-            assert_eq!(store.take(&key.to_string(), &quota, || now, 1).allowed, permitted);
+            assert_eq!(store.step(&key.to_string(), &[Rule::Gcra(quota)], || now, Draw::Take(1))[0].allowed, permitted);
             if permitted {
                 promise.pass(now);
             }

@@ -12,6 +12,9 @@
 //! An update whose answer was lost is sent once more. If it was done it does not hold again, and by the name in `step` the item says whose
 //! it was: a request counts once then. It counts twice when another changed the item in between. Each attempt has a time of its own: one
 //! that comes late must not be counted where a window is over.
+//!
+//! Units that are given back are not sent once more: others may have made the state again in between that the first attempt ended, or that
+//! may still be on its way. The item is read instead, and where it does not have this step's name nobody knows what came of it.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use portico_core::limit::{self, Draw, Rule, Verdict};
@@ -37,7 +40,7 @@ pub(super) async fn step(
 ) -> Result<Vec<Verdict>, StoreError> {
     let id = [PREFIX, key].concat();
     let name = format!("{:032x}", system::random());
-    let limit = Limit { table, id: &id, name: &name, rules };
+    let limit = Limit { table, id: &id, name: &name, rules, draw };
     let mut attempts = table.attempts();
     let likely = seen.get(&id).filter(|state| state.idle_at() > now());
     let (mut state, mut current) = (likely.unwrap_or_default(), false);
@@ -81,6 +84,7 @@ struct Limit<'a> {
     /// No other request's.
     name: &'a str,
     rules: &'a [Rule],
+    draw: Draw,
 }
 
 impl Limit<'_> {
@@ -108,25 +112,40 @@ impl Limit<'_> {
             new.condition_expression("#state = :old").expression_attribute_values(":old", self.value(&old))
         };
         loop {
-            let Some((updated, item)) = self.table.update(request.clone(), attempts).await? else { continue };
-            let item = item.unwrap_or_default();
-            let ours = item.get(STEP).and_then(|step| step.as_s().ok()).is_some_and(|step| step == self.name);
-            return match updated {
-                Updated::Done => Ok(Swapped::Done),
-                Updated::Not if ours => Ok(Swapped::Done),
-                Updated::Not => self.found(&item).map(Swapped::Not),
+            return match self.table.update(request.clone(), attempts).await? {
+                None if self.draw.may_be_repeated() => continue,
+                None if self.is_ours(&self.item(attempts).await?) => Ok(Swapped::Done),
+                None => {
+                    eprintln!("dynamodb: nobody knows whether units were given back to {}", self.id);
+                    Err(StoreError)
+                }
+                Some((Updated::Done, _)) => Ok(Swapped::Done),
+                Some((Updated::Not, item)) => {
+                    let item = item.unwrap_or_default();
+                    if self.is_ours(&item) { Ok(Swapped::Done) } else { self.found(&item).map(Swapped::Not) }
+                }
             };
         }
     }
 
     /// The state as it is now.
     async fn read(&self, attempts: &mut Attempts) -> Result<limit::State, StoreError> {
+        self.found(&self.item(attempts).await?)
+    }
+
+    /// The item as it is now.
+    async fn item(&self, attempts: &mut Attempts) -> Result<Item, StoreError> {
         let request = (self.table.client()?.get_item())
             .table_name(self.table.name())
             .key(ID, AttributeValue::S(self.id.to_owned()))
             .consistent_read(true);
         let read = attempts.perform(|| request.clone().send()).await?;
-        self.found(&read.item.unwrap_or_default())
+        Ok(read.item.unwrap_or_default())
+    }
+
+    /// Whether this step changed the item last.
+    fn is_ours(&self, item: &Item) -> bool {
+        item.get(STEP).and_then(|step| step.as_s().ok()).is_some_and(|step| step == self.name)
     }
 
     fn attribute(&self) -> &'static str {

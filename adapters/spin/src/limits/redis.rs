@@ -1,7 +1,8 @@
 //! Limits in Redis, by core's script, over Spin's own client.
 //!
 //! A step whose answer was lost may have counted, and is tried once more on a new connection: a request may count twice
-//! then, and never not at all.
+//! then, and never not at all. Units that are given back are not given back again: Spin does not tell a connection that was closed before
+//! they were from one that was closed after.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -39,7 +40,7 @@ impl Redis {
     ) -> Result<Vec<Verdict>, StoreError> {
         let key = script::key(name);
         let used = RefCell::new(self.connection.borrow().clone());
-        match within(deadline, self.ask(&used, &key, &script::arguments(rules, draw))).await {
+        match within(deadline, self.ask(&used, &key, rules, draw)).await {
             Some(Ok(answer)) => return verdicts(&key, &answer, rules, draw),
             Some(Err(error)) => failed(&error),
             None => eprintln!("redis: no answer in time"),
@@ -53,19 +54,18 @@ impl Redis {
         &self,
         used: &RefCell<Option<Rc<Connection>>>,
         key: &str,
-        arguments: &[u64],
+        rules: &[Rule],
+        draw: Draw,
     ) -> Result<Vec<RedisResult>, Error> {
         let known = used.borrow().clone();
-        // if that fails it was closed meanwhile, most likely
-        if let Some(connection) = known
-            && let Ok(answer) = ask(&connection, key, arguments).await
-        {
-            return Ok(answer);
-        }
-        let connection = Rc::new(Connection::open(&self.address).await?);
-        used.replace(Some(Rc::clone(&connection)));
-        self.connection.replace(Some(Rc::clone(&connection)));
-        ask(&connection, key, arguments).await
+        let arguments = script::arguments(rules, draw);
+        let open = async || {
+            let connection = Rc::new(Connection::open(&self.address).await?);
+            used.replace(Some(Rc::clone(&connection)));
+            self.connection.replace(Some(Rc::clone(&connection)));
+            Ok(connection)
+        };
+        ask_known_or_new(known, draw, open, async |connection| ask(&connection, key, &arguments).await).await
     }
 
     /// Forgets a connection, unless another request has made a new one already: the next request makes one.
@@ -73,6 +73,23 @@ impl Redis {
         let mut current = self.connection.borrow_mut();
         current.take_if(|current| used.is_some_and(|used| Rc::ptr_eq(current, &used)));
     }
+}
+
+/// What `ask` comes to by the `known` connection, or by one that it takes to `open`.
+async fn ask_known_or_new<C, T, E>(
+    known: Option<C>,
+    draw: Draw,
+    open: impl AsyncFnOnce() -> Result<C, E>,
+    ask: impl AsyncFn(C) -> Result<T, E>,
+) -> Result<T, E> {
+    if let Some(known) = known {
+        let answer = ask(known).await;
+        // if it failed the connection was closed meanwhile, most likely
+        if answer.is_ok() || !draw.may_be_repeated() {
+            return answer;
+        }
+    }
+    ask(open().await?).await
 }
 
 async fn ask(connection: &Connection, key: &str, arguments: &[u64]) -> Result<Vec<RedisResult>, Error> {
@@ -106,6 +123,7 @@ fn failed(error: &Error) {
 #[cfg(test)]
 mod tests {
     use portico_core::limit::Quota;
+    use portico_core::sim::block_on;
 
     use super::*;
 
@@ -123,6 +141,27 @@ mod tests {
             vec![RedisResult::Int64(0), state("0 0")],
         ] {
             assert!(told(&answer).is_err(), "{answer:?}");
+        }
+    }
+    #[test]
+    fn what_may_have_been_given_back_is_not_given_back_again() {
+        // what is done, by a connection that was known or not: by which it is asked for when the known one fails
+        let rows: [(Draw, Option<&str>, &[&str]); 5] = [
+            (Draw::Take(1), Some("known"), &["known", "new"]),
+            (Draw::Charge(1), Some("known"), &["known", "new"]),
+            (Draw::Return(1), Some("known"), &["known"]),
+            (Draw::Take(1), None, &["new"]),
+            (Draw::Return(1), None, &["new"]),
+        ];
+        for (draw, known, expected) in rows {
+            let asked = RefCell::new(Vec::new());
+            let ask = async |connection| {
+                asked.borrow_mut().push(connection);
+                if connection == "new" { Ok(()) } else { Err(()) }
+            };
+            let answer = block_on(ask_known_or_new(known, draw, async || Ok("new"), ask));
+            assert_eq!(answer.is_ok(), expected.ends_with(&["new"]), "{draw:?} {known:?}");
+            assert_eq!(*asked.borrow(), expected, "{draw:?} {known:?}");
         }
     }
 }

@@ -80,11 +80,6 @@ impl Cost {
     pub const fn flat(base: u32) -> Self {
         Self { base, methods: BTreeMap::new(), headers: BTreeMap::new(), response: Vec::new() }
     }
-
-    /// What every request costs, if it is the same for all.
-    pub fn is_flat(&self) -> bool {
-        self.methods.is_empty() && self.headers.is_empty() && self.response.is_empty()
-    }
 }
 
 impl<'de> Deserialize<'de> for Cost {

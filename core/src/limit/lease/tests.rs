@@ -229,7 +229,8 @@ fn threads_spend_no_more_than_was_granted() {
             match step {
                 Step::Decided(verdict) => return verdict.allowed,
                 Step::Ask(ask) => {
-                    let answer = Ok(store.take("key", &terms.quota, || now, ask.units));
+                    let rules = [Rule::Gcra(terms.quota)];
+                    let answer = Ok(store.step("key", &rules, || now, Draw::Take(ask.units))[0]);
                     step = leases.settle("key", &terms, &ask, answer, || now).unwrap();
                 }
             }

@@ -49,17 +49,18 @@ impl Windows {
         }
     }
 
-    /// Drops idle keys, and if that is not enough those that are idle next: an eighth of the room, so that a flood of new keys pays for one
+    /// Drops idle keys, and if that is not enough those of which the fewest units are taken: an eighth of the room, so that a flood of new keys pays for one
     /// walk in many insertions.
     fn make_room(&mut self, now: Timestamp) {
         self.forget(now);
         let most = self.max - self.max.div_ceil(8);
         let Some(last) = self.states.len().checked_sub(most + 1) else { return };
-        let mut times: Vec<Timestamp> = self.states.values().map(State::idle_at).collect();
-        let nearest = *times.select_nth_unstable(last).1;
+        let order = |state: &State| (state.units(now), state.idle_at());
+        let mut orders: Vec<_> = self.states.values().map(order).collect();
+        let nearest = *orders.select_nth_unstable(last).1;
         let mut too_many = last + 1;
         self.states.retain(|_, state| {
-            let goes = too_many > 0 && state.idle_at() <= nearest;
+            let goes = too_many > 0 && order(state) <= nearest;
             too_many -= usize::from(goes);
             !goes
         });

@@ -51,10 +51,13 @@ while ARGV[told] do
       told = told + 3
     else
       local this, after = ARGV[told + 3] + 0, ARGV[told + 4] + 0
-      local length = math.max(after - this, 1)
-      back = second > now and second or this > now and this or after > now and after
-        or now - math.fmod(now - after, length) + length
-      believed = back <= now + 1000000 and math.max(after, back) or back
+      local function following(time)
+        local length = math.max(after - this, 1)
+        return second > time and second or this > time and this or after > time and after
+          or time - math.fmod(time - after, length) + length
+      end
+      back, rule.ends = following(now), this
+      believed = back <= now + 1000000 and following(back) or back
       told = told + 5
     end
     local taken, used, last = {}, 0, 0
@@ -96,7 +99,7 @@ for _, rule in ipairs(rules) do
     local head = #words + 1
     words[head] = 0
     for place = 1, #taken, 2 do
-      local some = math.min(taken[place + 1], given)
+      local some = rule.ends and taken[place] > rule.ends and 0 or math.min(taken[place + 1], given)
       given = given - some
       if some < taken[place + 1] then
         words[#words + 1] = string.format('%.0f %.0f', taken[place], taken[place + 1] - some)
@@ -106,5 +109,5 @@ for _, rule in ipairs(rules) do
     end
   end
 end
-redis.call('SET', KEYS[1], table.concat(words, ' '), 'PX', math.max(1, math.ceil((idle - now) / 1000)))
+redis.call('SET', KEYS[1], table.concat(words, ' '), 'PX', math.ceil((idle - now) / 1000) + 1000)
 return answer

@@ -134,6 +134,17 @@ fn what_is_given_back_is_what_would_be_back_first() {
     assert!(window.give_back(&taken, later, 9).is_empty(), "there is no more than the limit");
 }
 
+/// Between the question and the step the window may have ended.
+#[test]
+fn nothing_of_the_next_fixed_window_is_given_back() {
+    let (before, after) = (START, START + MINUTE);
+    let window = minutes(10, before);
+    let (_, taken) = minutes(10, after).decide(&[], after, 4);
+    assert_eq!(window.give_back(&taken, after, 4), taken, "another's");
+    let (_, taken) = window.decide(&[], before, 4);
+    assert!(window.give_back(&taken, before, 4).is_empty());
+}
+
 #[test]
 fn a_charge_takes_what_is_left_at_most() {
     let window = sliding(10, MINUTE);

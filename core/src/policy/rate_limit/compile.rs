@@ -52,7 +52,9 @@ impl Limit {
         let of_rate_limit = rate_limit.map(|written| Common::of_rate_limit(written.wire));
         let of_quota = quota.map(|written| Common::of_quota(written.wire));
         let leases = rate_limit.is_some_and(|written| written.wire.lease.is_some());
-        let together = of_rate_limit == of_quota && !leases;
+        // a global limit is in one bucket with that of other routes, which have no such quota
+        let global = of_rate_limit.as_ref().is_some_and(|common| *common.by == wire::By::Global);
+        let together = of_rate_limit == of_quota && !leases && !global;
         let mut limits = Vec::new();
         if let (Some(written), Some(common)) = (rate_limit, of_rate_limit) {
             let mut tiers = rate_tiers(written, compiler);

@@ -52,8 +52,9 @@ impl Cost {
     /// What a request takes when it comes.
     pub(super) fn of(&self, context: &Context<'_>) -> u32 {
         let holds = |name: &HeaderName, wanted: &str| {
-            let values = context.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-            values.flat_map(|value| value.split(',')).any(|value| value.trim() == wanted)
+            let mut values =
+                context.headers.get_all(name).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+            values.any(|value| value.trim_ascii() == wanted.as_bytes())
         };
         let headers = self.headers.iter().filter(|(name, value, _)| holds(name, value));
         let method = || self.methods.iter().find(|(method, _)| *method == context.method).map(|(_, units)| *units);

@@ -70,7 +70,7 @@ impl Key {
         // no name of a route has a colon, so that no two of these are alike
         let kind = if kind.is_empty() { String::new() } else { format!("{kind}::") };
         // what only observes must not draw from a bucket that counts
-        let observe = if mode == Mode::Observe { "observe:" } else { "" };
+        let observe = if mode == Mode::Observe { "observe::" } else { "" };
         Some(Self { by, prefix: format!("{kind}{observe}{stem}"), name })
     }
 

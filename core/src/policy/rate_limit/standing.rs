@@ -1,9 +1,10 @@
 //! How a request stands with its limit: what the response tells the client, and what is settled when its response is known.
 
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
 use super::{Limit, seconds};
+use crate::body::Body;
 use crate::config::wire;
 use crate::context::{Context, Mode, header_value};
 use crate::decision::Reason;
@@ -32,6 +33,8 @@ pub(super) enum Count {
     Local(Vec<Verdict>),
     /// Nobody, as the store could not be reached.
     Nowhere,
+    /// Nobody, as it costs nothing.
+    Free,
 }
 
 impl Count {
@@ -39,7 +42,7 @@ impl Count {
     pub(super) fn passes(&self) -> bool {
         match self {
             Self::Shared(verdicts) | Self::Local(verdicts) => verdicts.iter().all(|verdict| verdict.allowed),
-            Self::Nowhere => false,
+            Self::Nowhere | Self::Free => false,
         }
     }
 }
@@ -66,10 +69,16 @@ impl Outcome {
     }
 
     /// That of one that was answered, by an upstream or on the spot.
-    pub(crate) fn answered<B>(context: &Context<'_>, response: &Response<B>) -> Self {
+    pub(crate) fn answered<S>(context: &Context<'_>, response: &Response<Body<S>>) -> Self {
         let failure = context.upstream.map(|_| wire::Failure::Status(response.status().as_u16()));
-        let length = response.headers().get(CONTENT_LENGTH).filter(|_| context.method != Method::HEAD);
-        Self { failure, size: length.and_then(|length| length.to_str().ok()?.parse().ok()) }
+        let length = || response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
+        let size = match response.body() {
+            // what they say is the length of something that is not sent
+            _ if context.method == Method::HEAD || response.status() == StatusCode::NOT_MODIFIED => None,
+            Body::Full(bytes) => u64::try_from(bytes.len()).ok(),
+            Body::Empty | Body::Stream(_) => length(),
+        };
+        Self { failure, size }
     }
 }
 
@@ -100,6 +109,7 @@ pub(crate) fn apply(standings: &[Standing<'_>], headers: &mut HeaderMap) {
             Count::Shared(verdicts) => (Some(verdicts), None),
             Count::Local(verdicts) => (Some(verdicts), Some("local")),
             Count::Nowhere => (None, Some("allow")),
+            Count::Free => (None, None),
         };
         if let Some(degraded) = degraded {
             headers.insert(X_RATELIMIT_DEGRADED, HeaderValue::from_static(degraded));
@@ -123,7 +133,7 @@ impl Standing<'_> {
     fn each(&self) -> impl Iterator<Item = (u32, &Verdict)> {
         let verdicts = match &self.count {
             Count::Shared(verdicts) | Count::Local(verdicts) => verdicts.as_slice(),
-            Count::Nowhere => &[],
+            Count::Nowhere | Count::Free => &[],
         };
         self.limit.tiers.iter().map(super::Tier::most).zip(verdicts)
     }
@@ -162,17 +172,21 @@ impl Standing<'_> {
                 }
             }
             Count::Local(verdicts) => *verdicts = self.limit.instance.step(platform, &self.key, &self.rules, draw),
-            Count::Nowhere => {}
+            Count::Nowhere | Count::Free => {}
         }
     }
 
     fn unsettled<P: Platform>(&self, platform: &P, outcome: Outcome) -> Option<Draw> {
         let Self { limit, taken, .. } = self;
         let (Count::Shared(verdicts) | Count::Local(verdicts)) = &self.count else { return None };
-        let reset = verdicts.iter().map(|verdict| verdict.reset).min().filter(|_| *taken > 0)?;
+        if *taken == 0 {
+            return None;
+        }
         if outcome.failure.is_some_and(|failure| limit.refund.contains(&failure)) {
-            // after that it may be back already, and would be given back twice
-            return (platform.now() < self.at + reset).then_some(Draw::Return(*taken));
+            // once a window is over what was taken of it is back, and what there is of the next one was taken by others
+            let windows = self.rules.iter().zip(verdicts).filter(|(rule, _)| matches!(rule, Rule::Window(_)));
+            let over = windows.map(|(_, verdict)| self.at + verdict.reset).min();
+            return over.is_none_or(|over| platform.now() < over).then_some(Draw::Return(*taken));
         }
         let more = limit.cost.of_response(outcome.size?).saturating_sub(*taken);
         (more > 0).then_some(Draw::Charge(more))

@@ -70,8 +70,10 @@ impl Tier {
             wire::Algorithm::SlidingWindow => {
                 Window::sliding(limit, per).map(|window| Kind::Steady(Rule::Window(window)))
             }
-            // what makes no sliding window makes no fixed one
-            wire::Algorithm::FixedWindow => Window::sliding(limit, per).map(|_| Kind::Every(limit, per)),
+            // what makes no sliding window makes no fixed one, of which stores are told three ends
+            wire::Algorithm::FixedWindow => {
+                Window::sliding(limit, per.saturating_mul(3)).map(|_| Kind::Every(limit, per))
+            }
         };
         let kind = compiler.check(at, kind.map_err(wrong))?;
         Some(Self { policy: Policy::RateLimit, name, kind, numbers })
@@ -126,7 +128,8 @@ impl Tier {
         match self.kind {
             Kind::Steady(Rule::Gcra(_)) => "gcra",
             Kind::Steady(Rule::Window(_)) => "sliding_window",
-            Kind::Every(..) | Kind::Calendar(..) => "fixed_window",
+            Kind::Every(..) => "fixed_window",
+            Kind::Calendar(..) => "quota",
         }
     }
 

@@ -4,16 +4,11 @@ use tokio::net::TcpListener;
 use tokio::time::advance;
 
 use super::super::question::Purpose;
-use super::super::tests::{Asked, answer, freeze, scripted, scripted_for, told};
+use super::super::tests::{Asked, answer, connections, freeze, scripted, scripted_for};
 use super::*;
 
 fn ping() -> Question {
     Question::Command(Purpose::Limits, redis::cmd("PING"))
-}
-
-/// By which connections it was asked anything.
-fn connections(asked: &Asked) -> Vec<usize> {
-    told(asked).into_iter().map(|(connection, _)| connection).collect()
 }
 
 #[tokio::test]

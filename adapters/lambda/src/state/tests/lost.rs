@@ -141,6 +141,20 @@ async fn who_is_overtaken_waits_and_reads_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_may_have_been_given_back_is_not_given_back_again() {
+    let due = (NOW + Duration::from_secs(30)).as_micros();
+    // the state before the update, which others have made again, or which it has not reached yet; and one that others made
+    for after in [2, 1, 3] {
+        let [before, after] = [2, after].map(|units| got(&json!({ "S": format!("1 {due} {units}") })));
+        let (state, connector) = scripted([before, Script::BreaksOff, after, Script::Answers(200, json!({}))]);
+        assert_eq!(state.step("a", &[sliding(5, 60)], Draw::Return(1), || NOW, LONG).await, Err(StoreError));
+        let asked = connector.asked.lock().unwrap();
+        let updates: Vec<_> = asked.iter().map(|asked| asked.get("UpdateExpression").is_some()).collect();
+        assert_eq!(updates, [false, true, false]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_state_that_never_stands_still_is_given_up_in_time() {
     let due = (NOW + Duration::from_secs(30)).as_micros();
     let restless = (0..10_000).flat_map(|_| [not(&format!("1 {due} 1")), got(&json!({ "S": format!("1 {due} 2") }))]);
