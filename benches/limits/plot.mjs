@@ -1,4 +1,4 @@
-// Draws what scripts/measure-limits measured: for each store what was offered, and what passed of it by each algorithm.
+// Draws what scripts/measure-limits measured: for each store and algorithm what was offered (dashed), and what passed of it.
 //   node benches/limits/plot.mjs TABLE.csv >PLOT.svg
 
 import { readFileSync } from "node:fs";
@@ -7,12 +7,12 @@ import { compile } from "vega-lite";
 
 /** Stores, in the order in which they are drawn. */
 const STORES = {
-  native: "native: memory",
-  native_redis: "native: two nodes, Redis",
-  cloudflare: "Cloudflare: Durable Object",
-  spin: "Spin: key-value",
-  spin_redis: "Spin: two hosts, Redis",
-  lambda: "Lambda: six functions, DynamoDB",
+  native: "native",
+  native_redis: "native, Redis",
+  cloudflare: "Cloudflare",
+  spin: "Spin",
+  spin_redis: "Spin, Redis",
+  lambda: "Lambda",
 };
 
 /** Colours that people who see colours differently can tell apart (Okabe and Ito). */
@@ -30,34 +30,37 @@ const format = { type: "csv", parse: { second: "number", offered: "number", admi
 const values = read(readFileSync(table, "utf8"), format).map((row) => ({ ...row, name: STORES[row.store] ?? row.store }));
 
 const x = { field: "second", type: "quantitative", title: "seconds", axis: { grid: false } };
-const y = { type: "quantitative", title: "requests a second" };
+const y = (field) => ({ field, type: "quantitative", title: "per second" });
+const header = { title: null, labelFontSize: 11, labelFontWeight: "bold" };
 const { spec } = compile({
   $schema: "https://vega.github.io/schema/vega-lite/v6.json",
   background: "white",
   data: { values },
-  facet: { field: "name", type: "nominal", title: null, sort: Object.values(STORES) },
-  columns: 3,
+  facet: {
+    row: { field: "name", sort: Object.values(STORES), header },
+    column: { field: "algorithm", sort: Object.keys(COLOURS), header },
+  },
   spec: {
-    width: 260,
-    height: 150,
+    width: 230,
+    height: 80,
     layer: [
-      { mark: { type: "line", color: "#999999", strokeDash: [4, 3] }, encoding: { x, y: { ...y, aggregate: "mean", field: "offered" } } },
+      { mark: { type: "line", color: "#999999", strokeDash: [4, 3], interpolate: "step-after" }, encoding: { x, y: y("offered") } },
       { mark: { type: "rule", color: "black", strokeWidth: 0.7 }, encoding: { y: { datum: LIMIT } } },
       {
         mark: { type: "line", interpolate: "step-after" },
         encoding: {
           x,
-          y: { ...y, field: "admitted" },
+          y: y("admitted"),
           color: {
             field: "algorithm",
-            title: "admitted (dashed: offered)",
+            legend: null,
             scale: { domain: Object.keys(COLOURS), range: Object.values(COLOURS) },
-            legend: { orient: "bottom" },
           },
         },
       },
     ],
   },
+  config: { axis: { titleFontWeight: "normal" } },
 });
 const view = new View(parse(spec), { loader: loader(), renderer: "none" });
 process.stdout.write(await view.toSVG());
