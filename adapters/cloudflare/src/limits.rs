@@ -22,11 +22,7 @@ extern "C" {
 pub(crate) async fn step(env: &Env, key: &str, rules: &[Rule], draw: Draw) -> Result<Vec<Verdict>, StoreError> {
     let stub = env.durable_object(BINDING).and_then(|namespace| namespace.get_by_name(key)).map_err(failed)?;
     let object: RateLimit = stub.into_rpc();
-    let (draw, units) = match draw {
-        Draw::Take(units) => (0, units),
-        Draw::Charge(units) => (1, units),
-        Draw::Return(units) => (2, units),
-    };
+    let (draw, units) = draw.write();
     let answer = object.step(floats(&Rule::write(rules)).collect(), draw, units).await.map_err(failed)?;
     let answer = answer.dyn_into::<js_sys::Float64Array>().map_err(failed)?.to_vec();
     let (verdicts, []) = answer.as_chunks() else { return Err(StoreError) };
@@ -55,12 +51,7 @@ fn failed(error: impl std::fmt::Debug) -> StoreError {
 /// microseconds until nothing is missing and until the same request would pass (infinite for never). What follows is to be stored,
 /// nothing if nothing changed: when it may be forgotten, and the state. No numbers at all when some cannot be read.
 pub(crate) fn decide(stored: &[f64], rules: &[f64], now: f64, draw: u8, units: u32) -> Vec<f64> {
-    let draw = match draw {
-        0 => Draw::Take(units),
-        1 => Draw::Charge(units),
-        2 => Draw::Return(units),
-        _ => return Vec::new(),
-    };
+    let Some(draw) = Draw::read(draw, units) else { return Vec::new() };
     let read = |numbers: &[f64]| numbers.iter().map(|number| *number as u64).collect::<Vec<_>>();
     let Some(rules) = Rule::read(&read(rules)) else { return Vec::new() };
     let Some(state) = State::read(&rules, &read(stored.get(1..).unwrap_or_default())) else { return Vec::new() };

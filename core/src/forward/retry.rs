@@ -49,7 +49,7 @@ impl Retry {
         }
         for (index, failure) in wire.on.iter().flatten().enumerate() {
             if let wire::Failure::Status(status) = failure
-                && !(*status == 429 || (500..600).contains(status))
+                && !failure.is_of_upstream()
             {
                 compiler
                     .error(&on_at.child_index(index), format!("{status} says that a retry would fare no better"))

@@ -51,6 +51,25 @@ pub enum Draw {
 }
 
 impl Draw {
+    /// The draw in numbers: 0 to take, 1 to charge, 2 to return; and so many units.
+    pub const fn write(self) -> (u8, u32) {
+        match self {
+            Self::Take(units) => (0, units),
+            Self::Charge(units) => (1, units),
+            Self::Return(units) => (2, units),
+        }
+    }
+
+    /// What was [written](Self::write), `None` for other numbers.
+    pub const fn read(kind: u8, units: u32) -> Option<Self> {
+        match kind {
+            0 => Some(Self::Take(units)),
+            1 => Some(Self::Charge(units)),
+            2 => Some(Self::Return(units)),
+            _ => None,
+        }
+    }
+
     /// Whether it may be asked for again when its answer was lost: what is taken twice is stricter, what is given back twice is not.
     pub const fn may_be_repeated(self) -> bool {
         !matches!(self, Self::Return(_))

@@ -28,12 +28,8 @@ pub fn key(name: &str) -> String {
 
 /// What the script is told: 0 to take, 1 to charge, 2 to return; so many units; then the [rules](Rule::write).
 pub fn arguments(rules: &[Rule], draw: Draw) -> Vec<u64> {
-    let (kind, units) = match draw {
-        Draw::Take(cost) => (0, cost),
-        Draw::Charge(units) => (1, units),
-        Draw::Return(units) => (2, units),
-    };
-    [vec![kind, u64::from(units)], Rule::write(rules)].concat()
+    let (kind, units) = draw.write();
+    [vec![u64::from(kind), u64::from(units)], Rule::write(rules)].concat()
 }
 
 /// What follows from the script's answer: Redis's time in microseconds, and the text that it found, empty where nothing was.

@@ -69,9 +69,9 @@ impl Plan {
             compiler.error(at, "the plan limits nothing").code(Code::MissingKey).help("add `rate_limit` or `quota`");
             return None;
         }
-        let of_rate_limit = rate_limit.as_ref().is_some_and(|limit| limit.by.is_some());
-        let of_quota = quota.as_ref().is_some_and(|quota| quota.by.is_some());
-        for (key, _) in [("rate_limit", of_rate_limit), ("quota", of_quota)].into_iter().filter(|(_, by)| *by) {
+        let of_rate_limit = rate_limit.as_ref().and_then(|limit| limit.by.as_ref()).map(|_| "rate_limit");
+        let of_quota = quota.as_ref().and_then(|quota| quota.by.as_ref()).map(|_| "quota");
+        for key in of_rate_limit.into_iter().chain(of_quota) {
             compiler
                 .error(&at.child_key(key).child_key("by"), "a plan counts each consumer for itself")
                 .code(Code::ConflictingKeys)

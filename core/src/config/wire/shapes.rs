@@ -234,6 +234,16 @@ pub enum Failure {
     Status(u16),
 }
 
+impl Failure {
+    /// Whether an upstream that fails so may fare better another time: of statuses 429 and those from 500 to 599 say so.
+    pub const fn is_of_upstream(self) -> bool {
+        match self {
+            Self::ConnectError | Self::Timeout | Self::Reset => true,
+            Self::Status(status) => matches!(status, 429 | 500..=599),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Failure {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct WordOrStatus;

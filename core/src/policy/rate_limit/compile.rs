@@ -207,7 +207,7 @@ fn named(mut tiers: Vec<Tier>, by: &str) -> Vec<Tier> {
 fn refunds(failures: &[wire::Failure], at: &At<'_>, compiler: &mut Compiler) {
     for (index, failure) in failures.iter().enumerate() {
         if let wire::Failure::Status(status) = failure
-            && !(*status == 429 || (500..600).contains(status))
+            && !failure.is_of_upstream()
         {
             compiler
                 .error(&at.child_index(index), format!("{status} does not say that the upstream failed"))
