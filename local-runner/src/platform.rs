@@ -24,7 +24,7 @@ pub struct Settings {
     pub roots: RootCertStore,
     /// Secrets for which there is no environment variable.
     pub secrets: BTreeMap<String, String>,
-    /// The most rate limit keys held at a time, at 32 to 48 bytes each.
+    /// The most rate limit keys held at a time, at 21 to 32 bytes each.
     pub rate_limit_keys: usize,
     /// The key-value store, `None` when there is none but the one in `redis`.
     pub values: Option<Values>,

@@ -45,7 +45,7 @@ struct Shard {
 }
 
 impl MemoryStore {
-    /// An empty store for at most about `max_keys` keys of limits that are one GCRA, and as many of others. An entry takes 32 to 48 bytes,
+    /// An empty store for at most about `max_keys` keys of limits that are one GCRA, and as many of others. An entry takes 21 to 32 bytes,
     /// however long its key; one with windows about 100, and 16 to 32 more for each slice that is in use. `seed` must be
     /// unpredictable to clients: keys hold what clients sent, and a known hash invites collisions.
     pub fn new(max_keys: usize, seed: u128) -> Self {

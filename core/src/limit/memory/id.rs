@@ -1,37 +1,31 @@
-//! What a key is known by: 128 bits of hash of it, so that an entry has the same size whatever clients send, and is found
+//! What a key is known by: 64 bits of hash of it, so that an entry has the same size whatever clients send, and is found
 //! without a look at the key's text.
 //!
-//! Two keys with the same bits would be counted as one. Among a billion keys there are any such two with a chance of one in
-//! 10²⁰, and who does not know the seed cannot look for them.
+//! Two keys with the same bits would be counted as one. Among a million keys there are any such two with a chance of one in
+//! 37 million, and who does not know the seed cannot look for them.
 
 use std::hash::{BuildHasher, DefaultHasher, Hasher};
 
-/// Two hashes of one key, neither of which anybody outside can predict.
+/// The hash of one key, which nobody outside can predict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub(super) struct Id {
-    place: u64,
-    name: u64,
-}
+pub(super) struct Id(u64);
 
 impl Id {
     /// Of this key, by a hasher that has read the seed.
     pub(super) fn of(key: &str, seeded: &DefaultHasher) -> Self {
         let mut hasher = seeded.clone();
         hasher.write(key.as_bytes());
-        let place = hasher.finish();
-        // no key has this byte, so that what is hashed now is no key's own hash either
-        hasher.write_u8(0xff);
-        Self { place, name: hasher.finish() }
+        Self(hasher.finish())
     }
 
-    /// Which of so many shards it is in.
+    /// Which of so many shards it is in: the low bits say it.
     pub(super) const fn shard(self, shards: usize) -> usize {
-        self.name as usize % shards
+        self.0 as usize % shards
     }
 
-    /// Which of so many slots it is looked for in first.
+    /// Which of so many slots it is looked for in first: the high bits say it.
     pub(super) const fn home(self, slots: usize) -> usize {
-        ((self.place as u128 * slots as u128) >> 64) as usize
+        ((self.0 as u128 * slots as u128) >> 64) as usize
     }
 }
 
