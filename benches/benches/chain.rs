@@ -1,6 +1,7 @@
 //! What the whole chain of decisions costs in core: one request through `Gateway::handle` on a platform that does nothing
 //! but answer, so that what remains is Portico's own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderValue, Request, Response};
+use portico_core::cache::{Item, Purge, Reach};
 use portico_core::limit::{Draw, MemoryStore, Rule, Verdict};
 use portico_core::sim::block_on;
 use portico_core::{Body, CollectError, FetchError, Gateway, Peer, Platform, StoreError, Timestamp, config};
@@ -53,6 +55,26 @@ impl Platform for Bench {
 
     async fn write(&self, _: &str, _: Bytes, _: Duration) -> Result<(), StoreError> {
         Err(StoreError)
+    }
+
+    async fn cached(&self, _: &str, _: Reach) -> Result<Option<Arc<Item>>, StoreError> {
+        Ok(None)
+    }
+
+    async fn cache(&self, _: &str, _: &Arc<Item>, _: Duration, _: Reach) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn tee(&self, (): (), _: u64) -> ((), ()) {
+        ((), ())
+    }
+
+    async fn purges(&self) -> Result<Vec<Purge>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn purge(&self, _: &Purge) -> Result<(), StoreError> {
+        Ok(())
     }
 
     fn secret(&self, _: &str) -> Option<String> {

@@ -11,42 +11,59 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use crate::config::Hash;
 use crate::context::{Context, Principal, RequestId, Trace};
 use crate::decision::{Decision, Outcome, Policy, Reason};
+use crate::gateway::Gateway;
 use crate::limit::Slot;
 use crate::peer::{Country, Peer};
 use crate::platform::{Platform, Timestamp};
+use crate::policy::cache::Chore;
 use crate::policy::identity::Errand;
 
 /// What the platform does after the response, in its own way (`wait_until`, a task, an await).
 #[derive(Debug)]
 #[must_use = "the access log and everything else that follows a response depend on it"]
-pub struct After {
+pub struct After<S> {
     /// What happened, for the access log.
     pub record: Record,
     /// What nobody had to wait for.
-    pub follow_up: FollowUp,
+    pub follow_up: FollowUp<S>,
     /// The request's place among those that are under way, on a route that limits these: kept until the response's body was sent or
     /// given up.
     pub slot: Option<Slot>,
 }
 
-/// What could wait until the response was on its way: key sets that are to be fetched anew, copies of them to be stored. Nearly
-/// always nothing.
-#[derive(Debug, Default)]
-pub struct FollowUp(Vec<Errand>);
+/// What could wait until the response was on its way: key sets that are to be fetched anew, copies of them to be stored, responses for
+/// the cache. Nearly always nothing, but on routes that cache.
+#[derive(Debug)]
+pub struct FollowUp<S> {
+    errands: Vec<Errand>,
+    chores: Vec<Chore<S>>,
+}
 
-impl FollowUp {
-    pub(crate) fn new(errands: Vec<Errand>) -> Self {
-        Self(errands)
+impl<S> Default for FollowUp<S> {
+    fn default() -> Self {
+        Self::new(Vec::new(), Vec::new())
+    }
+}
+
+impl<S> FollowUp<S> {
+    pub(crate) fn new(errands: Vec<Errand>, chores: Vec<Chore<S>>) -> Self {
+        Self { errands, chores }
     }
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.errands.is_empty() && self.chores.is_empty()
     }
 
-    /// Does it. What goes wrong shows with the next request that it concerns.
-    pub async fn run<P: Platform>(&self, platform: &P) {
-        for errand in &self.0 {
+    /// Does it, for the gateway that answered. What goes wrong shows with the next request that it concerns.
+    ///
+    /// A response that is stored may be read on while its client still reads it: run this beside the sending of the response, not
+    /// behind it, wherever the platform can.
+    pub async fn run<P: Platform<Stream = S>>(self, gateway: &Gateway, platform: &P) {
+        for chore in self.chores {
+            chore.run(gateway, platform).await;
+        }
+        for errand in &self.errands {
             errand.run(platform).await;
         }
     }

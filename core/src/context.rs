@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::header::{HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 
+use crate::cache;
 use crate::decision::{Decision, Outcome, Policy, Reason};
 use crate::digest;
 use crate::error::Refusal;
@@ -113,6 +114,8 @@ pub struct Context<'g> {
     pub cors: cors::Grant<'g>,
     /// How it stands with its limits, in the order in which they were asked.
     pub standings: Vec<rate_limit::Standing<'g>>,
+    /// What the cache did, on a route that has one.
+    pub cache: Option<cache::Status>,
     /// The upstream that was asked, as `upstream target`.
     pub upstream: Option<&'g Arc<str>>,
     /// What was decided so far.
@@ -164,6 +167,7 @@ impl<'g> Context<'g> {
             principal: None,
             cors: cors::Grant::Nothing,
             standings: Vec::new(),
+            cache: None,
             upstream: None,
             decisions: Vec::with_capacity(8),
             slot: None,

@@ -41,6 +41,8 @@ pub enum Policy {
     Auth,
     /// The choice of a plan.
     Plan,
+    /// The cache of responses, and orders to purge it.
+    Cache,
     /// The request's transformation.
     Request,
     /// Forwarding, or answering on the spot.
@@ -51,7 +53,7 @@ pub enum Policy {
 
 impl Policy {
     /// Every one, in their order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Path,
         Self::Route,
         Self::Cors,
@@ -62,6 +64,7 @@ impl Policy {
         Self::InFlight,
         Self::Auth,
         Self::Plan,
+        Self::Cache,
         Self::Request,
         Self::Forward,
         Self::Response,
@@ -80,6 +83,7 @@ impl Policy {
             Self::InFlight => "in_flight",
             Self::Auth => "auth",
             Self::Plan => "plan",
+            Self::Cache => "cache",
             Self::Request => "request",
             Self::Forward => "forward",
             Self::Response => "response",
@@ -189,6 +193,12 @@ reasons! {
     TokenValid "token_valid" Nobody 200 "The token is valid.",
     Anonymous "anonymous" Nobody 200 "No credentials were presented and the route does not insist on them.",
     PlanSelected "plan_selected" Nobody 200 "The caller has a plan.",
+    CacheHit "cache_hit" Nobody 200 "A stored response was served.",
+    CacheStale "cache_stale" Nobody 200 "A stored response was served although it is stale.",
+    CacheRevalidated "cache_revalidated" Nobody 200 "A stored response was served after the upstream said that it still holds.",
+    CacheMiss "cache_miss" Nobody 200 "No stored response could be served.",
+    CacheBypassed "cache_bypassed" Nobody 200 "The request was none for the cache.",
+    Purged "purged" Nobody 200 "What was stored is no longer served.",
     Transformed "transformed" Nobody 200 "The message was rewritten.",
     Forwarded "forwarded" Nobody 200 "The upstream answered.",
     Responded "responded" Nobody 200 "The gateway answered by itself.",
@@ -226,6 +236,7 @@ reasons! {
     ScopeMissing "scope_missing" Client 403 "A required scope is missing.",
     ClaimRefused "claim_refused" Client 403 "A claim does not permit this.",
     PlanMissing "plan_missing" Client 403 "The caller has no plan.",
+    CacheOnly "only_if_cached" Client 504 "Nothing stored can be served, and the request wants nothing else.",
     TemplateValueMissing "template_value_missing" Client 400 "The request lacks a value that the upstream's path needs.",
     TemplateValueUnsafe "template_value_unsafe" Client 400 "A value of the request cannot stand where it is needed.",
     ClientTimeout "client_timeout" Client 408 "The request body did not come in time.",
@@ -275,7 +286,8 @@ mod tests {
             let status = reason.status();
             let agrees = match reason.fault() {
                 Fault::Nobody => status == StatusCode::OK,
-                Fault::Client => status.is_client_error(),
+                // RFC 9111 §5.2.1.7 says which, and nobody but the client asked for it
+                Fault::Client => status.is_client_error() || *reason == Reason::CacheOnly,
                 Fault::Upstream | Fault::Operator | Fault::Us => status.is_server_error(),
             };
             assert!(agrees, "{reason} has {status}");

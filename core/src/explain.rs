@@ -231,7 +231,7 @@ fn stages(route: Option<&Route>) -> Vec<Stage> {
         Stage::Policy(Policy::BodyLimit),
     ];
     stages.extend(before.into_iter().chain([Policy::Auth, Policy::Plan]).chain(after).map(Stage::Policy));
-    stages.extend([Policy::Request, Policy::Forward, Policy::Response].map(Stage::Policy));
+    stages.extend([Policy::Cache, Policy::Request, Policy::Forward, Policy::Response].map(Stage::Policy));
     stages.extend([Stage::SecurityHeaders, Stage::After]);
     stages
 }
@@ -283,6 +283,7 @@ fn undecided(stage: Stage, route: Option<&Route>, record: &Record) -> Happened {
         Stage::Policy(Policy::InFlight) => (configured(|policies| policies.in_flight.is_some()), false),
         Stage::Policy(Policy::Auth) => (configured(|policies| policies.auth.is_some()), false),
         Stage::Policy(Policy::Plan) => (configured(|policies| policies.plan.is_some()), false),
+        Stage::Policy(Policy::Cache) => (configured(|policies| policies.cache.is_some()), false),
         Stage::Policy(Policy::Request) => (configured(|policies| policies.request.is_some()), false),
         Stage::Policy(Policy::Response) => (configured(|policies| policies.response.is_some()), false),
     };

@@ -25,6 +25,7 @@ use crate::forward::{self, Upstream, forwarded, hop_by_hop};
 use crate::net::Net;
 use crate::peer::Peer;
 use crate::platform::Platform;
+use crate::policy::cache::{self, Ask, Chore, Node};
 use crate::policy::transform::{ResponseTransform, Target};
 use crate::policy::{Policies, cors, rate_limit};
 use crate::route::{self, Found, Lookup, Router};
@@ -46,6 +47,8 @@ pub struct Gateway {
     /// CORS of the defaults, for requests that no route serves.
     pub(crate) default_cors: Option<cors::Cors>,
     pub(crate) secrets: BTreeSet<Box<str>>,
+    /// What is on its way into the cache, and what in it is no longer to be served.
+    pub(crate) responses: Node,
 }
 
 /// One compiled route.
@@ -72,14 +75,16 @@ pub enum Action {
     Respond(Respond),
     /// It is redirected.
     Redirect(Redirect),
+    /// It says what the cache is to serve no more.
+    Purge,
 }
 
 impl Action {
     /// How long to wait for a part of the response; zero for one that is made on the spot.
-    fn timeout(&self) -> Duration {
+    pub(crate) fn timeout(&self) -> Duration {
         match self {
             Self::Forward(upstream) => upstream.timeout(),
-            Self::Respond(_) | Self::Redirect(_) => Duration::ZERO,
+            Self::Respond(_) | Self::Redirect(_) | Self::Purge => Duration::ZERO,
         }
     }
 }
@@ -95,13 +100,14 @@ impl Gateway {
         platform: &P,
         peer: &Peer,
         request: Request<Body<P::Stream>>,
-    ) -> (Response<Body<P::Stream>>, After) {
+    ) -> (Response<Body<P::Stream>>, After<P::Stream>) {
         let (head, body) = request.into_parts();
         let mut context = Context::new(platform, peer, &self.trusted_proxies, head);
         let signed = debug::take(&mut context.headers);
         let signed =
             signed.zip(self.debug.as_ref()).is_some_and(|(field, debug)| debug.permit(platform, &context, &field));
-        let served = self.serve(platform, &mut context, body).await;
+        let mut chores = Vec::new();
+        let served = self.serve(platform, &mut context, body, &mut chores).await;
         let outcome = match &served {
             Ok(response) => rate_limit::Outcome::answered(&context, response),
             Err(refusal) => rate_limit::Outcome::refused(refusal.reason),
@@ -113,7 +119,7 @@ impl Gateway {
         without_needless_body(&context.method, &mut response);
         self.finish(&mut context, response.headers_mut());
         let traced = signed && !is_health(&context);
-        let follow_up = FollowUp::new(std::mem::take(&mut context.errands));
+        let follow_up = FollowUp::new(std::mem::take(&mut context.errands), chores);
         let slot = context.slot.take();
         let after = After { record: Record::new(context, response.status(), self.hash), follow_up, slot };
         if traced {
@@ -128,6 +134,7 @@ impl Gateway {
         platform: &P,
         context: &mut Context<'g>,
         body: Body<P::Stream>,
+        chores: &mut Vec<Chore<P::Stream>>,
     ) -> Result<Response<Body<P::Stream>>, Refusal> {
         normalise(context)?;
         if is_health(context) {
@@ -178,23 +185,58 @@ impl Gateway {
             in_flight.check(context)?;
         }
 
+        match &policies.cache {
+            Some(cache) => cache::serve(self, route, cache, platform, context, body, chores).await,
+            None => self.produce(route, platform, context, body, None).await,
+        }
+    }
+
+    /// Steps 11 to 13: what the route makes of a request that the cache does not answer. `ask` is what is asked for the cache.
+    pub(crate) async fn produce<'g, P: Platform>(
+        &'g self,
+        route: &'g Route,
+        platform: &P,
+        context: &mut Context<'g>,
+        body: Body<P::Stream>,
+        ask: Option<Ask<'_>>,
+    ) -> Result<Response<Body<P::Stream>>, Refusal> {
+        let policies = &route.policies;
         let mut response = match &route.action {
             Action::Respond(respond) => respond.answer(platform, context)?,
             Action::Redirect(redirect) => redirect.answer(platform, context)?,
+            Action::Purge => cache::purge(&self.responses, platform, context, body).await?,
             Action::Forward(upstream) => {
                 let body = match &policies.body_limit {
                     Some(body_limit) => body_limit.bound(platform, body),
                     None => body,
                 };
-                let (headers, target) = self.outgoing(platform, context, policies)?;
+                let (headers, target) = self.outgoing(platform, context, policies, ask)?;
                 let limit = policies.body_limit.as_ref();
-                forward::forward(upstream, platform, context, limit, headers, target, body).await?
+                let response = forward::forward(upstream, platform, context, limit, headers, target, body).await?;
+                cache::note_change(self, context, &response, platform.now());
+                response
             }
         };
         if let Some(transform) = &policies.response {
             response = transform.apply(platform, context, response, route.action.timeout()).await?;
         }
         Ok(response)
+    }
+
+    /// The route of a request that was decided before, for the cache.
+    pub(crate) fn again<'g>(&'g self, context: &mut Context<'g>) -> Option<&'g Route> {
+        normalise(context).ok()?;
+        self.route(context, None).ok().map(|(route, _)| route)
+    }
+
+    /// The route that serves a GET of this path.
+    pub(crate) fn route_of_get(&self, context: &Context<'_>, path: &str, query: Option<&str>) -> Option<&Route> {
+        let (host, headers) = (context.host(), &context.headers);
+        let lookup = Lookup { host, path, method: &Method::GET, headers, announced: &[], query };
+        match self.router.find(&lookup) {
+            Found::Route { index, .. } => self.routes.get(index).ok(),
+            Found::MethodNotAllowed { .. } | Found::NotFound => None,
+        }
     }
 
     /// Step 3: chooses the route. For a preflight that is the one its actual request would take, if its CORS answers; the
@@ -265,9 +307,10 @@ impl Gateway {
         platform: &P,
         context: &mut Context<'g>,
         policies: &'g Policies,
+        ask: Option<Ask<'_>>,
     ) -> Result<(HeaderMap, Option<Target<'g>>), Refusal> {
-        // moved, not copied, unless a template still has to read them
-        let mut headers = if policies.read_request_headers() {
+        // moved, not copied, unless a template or the cache still has to read them
+        let mut headers = if policies.read_request_headers() || ask.is_some() {
             context.headers.clone()
         } else {
             std::mem::take(&mut context.headers)
@@ -285,6 +328,9 @@ impl Gateway {
         if let Some(edit) = policies.response.as_ref().and_then(ResponseTransform::body) {
             edit.prepare(&mut headers);
         }
+        if let Some(ask) = ask {
+            ask.shape(&mut headers);
+        }
         let target = match &policies.request {
             Some(transform) => transform.apply(platform, context, &mut headers)?,
             None => None,
@@ -301,6 +347,9 @@ impl Gateway {
         }
         context.cors.apply(headers);
         rate_limit::apply(&context.standings, headers);
+        if let Some(status) = context.cache.take() {
+            status.apply(headers);
+        }
         if let Some(security) = context.route.and_then(|route| route.policies.security_headers.as_ref()) {
             security.apply(headers, context.secure);
         }

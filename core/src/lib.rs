@@ -62,6 +62,7 @@
 mod after;
 mod answer;
 mod body;
+pub mod cache;
 pub mod config;
 pub mod context;
 pub mod debug;

@@ -8,6 +8,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use crate::body::Body;
+use crate::cache::{Item, Purge, Reach};
 use crate::jwt;
 use crate::limit::{Draw, Rule, Verdict};
 
@@ -72,6 +74,24 @@ pub trait Platform {
     /// It is of use for `keep`. A store that cannot forget, or not so soon, keeps it longer: a value that ages says itself
     /// how old it is.
     async fn write(&self, key: &str, value: Bytes, keep: Duration) -> Result<(), StoreError>;
+
+    /// What the response cache holds under `key`, `None` when it holds nothing. Keys are those of [`read`](Self::read).
+    async fn cached(&self, key: &str, reach: Reach) -> Result<Option<Arc<Item>>, StoreError>;
+
+    /// Puts `item` under `key` in the response cache, over what was there; as far as `reach` says, each part of it whole or not at all.
+    ///
+    /// It is of use for `keep`. A cache may forget it at any time, and does not grow without bound.
+    async fn cache(&self, key: &str, item: &Arc<Item>, keep: Duration, reach: Reach) -> Result<(), StoreError>;
+
+    /// The same stream twice. What comes through is read once, by whichever of the two wants it first, and held for the other; for the
+    /// second one no more than `limit` bytes in all, beyond which that one fails. When one is dropped, the other goes on.
+    fn tee(&self, stream: Self::Stream, limit: u64) -> (Self::Stream, Self::Stream);
+
+    /// What was purged in the cache that nodes share, as far as it still matters. Empty where a node has its own and no other.
+    async fn purges(&self) -> Result<Vec<Purge>, StoreError>;
+
+    /// Adds a purge to these in one atomic step: two at once are both there. Nothing to do where a node has its own cache and no other.
+    async fn purge(&self, purge: &Purge) -> Result<(), StoreError>;
 
     /// A secret by name, `None` when the platform has none of that name.
     fn secret(&self, name: &str) -> Option<String>;

@@ -30,7 +30,7 @@ pub(crate) struct Exchange<F> {
     pub(crate) watcher: Watcher,
 }
 
-impl<F: Fn(After) + Send + Sync> Exchange<F> {
+impl<F: Fn(After<NativeBody>) + Send + Sync> Exchange<F> {
     pub(crate) async fn answer(
         self: Arc<Self>,
         mut request: Request<Incoming>,
@@ -61,7 +61,7 @@ impl<F: Fn(After) + Send + Sync> Exchange<F> {
                 on_after(after);
                 if !follow_up.is_empty() {
                     let platform = Arc::clone(platform);
-                    tokio::spawn(async move { follow_up.run(&*platform).await });
+                    tokio::spawn(async move { follow_up.run(&gateway, &*platform).await });
                 }
                 (response, slot)
             }
@@ -71,14 +71,14 @@ impl<F: Fn(After) + Send + Sync> Exchange<F> {
 }
 
 /// A request that core is deciding.
-struct Pending<'a, F: Fn(After) + Send + Sync> {
+struct Pending<'a, F: Fn(After<NativeBody>) + Send + Sync> {
     exchange: &'a Exchange<F>,
     hash: config::Hash,
     /// Gone once it is decided.
     seen: Option<Seen>,
 }
 
-impl<F: Fn(After) + Send + Sync> Drop for Pending<'_, F> {
+impl<F: Fn(After<NativeBody>) + Send + Sync> Drop for Pending<'_, F> {
     fn drop(&mut self) {
         if let Some(seen) = self.seen.take() {
             let Service { platform, on_after, .. } = &*self.exchange.service;

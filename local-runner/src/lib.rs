@@ -26,6 +26,7 @@
 //! ```
 
 mod answer;
+pub mod cache;
 pub mod case;
 pub mod config;
 pub mod demo;

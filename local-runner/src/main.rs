@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod cache_option;
 mod check;
 mod cli;
 mod configuration;

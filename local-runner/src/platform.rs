@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use portico_core::cache::{Item, Purge, Reach};
 use portico_core::limit::{Draw, MemoryStore, Rule, Verdict};
 use portico_core::{Body, CollectError, FetchError, Platform, StoreError, Timestamp, jwt};
 use portico_native::body::NativeBody;
@@ -13,6 +14,8 @@ use portico_native::upstream::Upstreams;
 use portico_native::{system, verify};
 use rustls::RootCertStore;
 
+use crate::cache::folder::Folder;
+use crate::cache::{Cache, Shared};
 use crate::state::Redis;
 use crate::values::Values;
 use crate::{demo, tls};
@@ -28,27 +31,33 @@ pub struct Settings {
     pub rate_limit_keys: usize,
     /// The key-value store, `None` when there is none but the one in `redis`.
     pub values: Option<Values>,
-    /// Where limits are counted and values are held together with other nodes; `None` when this one is on its own.
+    /// The most bytes of memory that cached responses take.
+    pub cache_size: u64,
+    /// Where cached responses outlive the process, `None` when there is no such place but the one in `redis`.
+    pub cache_folder: Option<Folder>,
+    /// Where limits are counted and values and responses are held together with other nodes; `None` when this one is on its own.
     pub redis: Option<Arc<Redis>>,
     /// Whether targets like `demo://echo` and `binding://NAME` are answered, see [`demo`]. Only `portico dev` does.
     pub demo: bool,
 }
 
 impl Default for Settings {
-    /// Trusts nobody, knows no secrets, holds 100 000 keys and no values, is on its own and answers nothing by itself.
+    /// Trusts nobody, knows no secrets, holds 100 000 keys, no values and 64 MiB of responses, is on its own and answers nothing by itself.
     fn default() -> Self {
         Self {
             roots: RootCertStore::empty(),
             secrets: BTreeMap::new(),
             rate_limit_keys: 100_000,
             values: None,
+            cache_size: 64 << 20,
+            cache_folder: None,
             redis: None,
             demo: false,
         }
     }
 }
 
-/// One process on a machine of its own. Connections, limits and secrets are shared by every gateway it runs, one after
+/// One process on a machine of its own. Connections, limits, cached responses and secrets are shared by every gateway it runs, one after
 /// the other: a reload empties none of them.
 #[derive(Debug)]
 pub struct NativePlatform {
@@ -56,6 +65,7 @@ pub struct NativePlatform {
     limits: MemoryStore,
     secrets: BTreeMap<String, String>,
     values: Option<Values>,
+    cache: Cache,
     redis: Option<Arc<Redis>>,
     demo: bool,
 }
@@ -64,11 +74,17 @@ impl NativePlatform {
     /// A platform without connections, its limits untouched.
     pub fn new(settings: Settings) -> Result<Self, rustls::Error> {
         let tls = tls::client(settings.roots)?;
+        let shared = match (settings.cache_folder, &settings.redis) {
+            (Some(folder), _) => Shared::Folder(folder),
+            (None, Some(redis)) => Shared::Redis(Arc::clone(redis)),
+            (None, None) => Shared::Nowhere,
+        };
         Ok(Self {
             upstreams: Upstreams::new(|| tls),
             limits: MemoryStore::new(settings.rate_limit_keys, system::random()),
             secrets: settings.secrets,
             values: settings.values,
+            cache: Cache::new(settings.cache_size, shared),
             redis: settings.redis,
             demo: settings.demo,
         })
@@ -112,7 +128,7 @@ impl Platform for NativePlatform {
 
     async fn rate_limit(&self, key: &str, rules: &[Rule], draw: Draw) -> Result<Vec<Verdict>, StoreError> {
         match &self.redis {
-            // boxed, like the two below: every request's future would be as large as this one otherwise
+            // boxed, like those below: every request's future would be as large as this one otherwise
             Some(redis) => Box::pin(redis.step(key, rules, draw)).await,
             None => Ok(self.limits.step(key, rules, || self.now(), draw)),
         }
@@ -132,6 +148,31 @@ impl Platform for NativePlatform {
             (None, Some(redis)) => Box::pin(redis.write(key, value, keep)).await,
             (None, None) => Err(StoreError),
         }
+    }
+
+    async fn cached(&self, key: &str, reach: Reach) -> Result<Option<Arc<Item>>, StoreError> {
+        let now = self.now();
+        match (self.cache.remembered(key, now), reach) {
+            (Some(item), _) => Ok(Some(item)),
+            (None, Reach::Local) => Ok(None),
+            (None, Reach::Shared) => Box::pin(self.cache.shared(key, now)).await,
+        }
+    }
+
+    async fn cache(&self, key: &str, item: &Arc<Item>, keep: Duration, reach: Reach) -> Result<(), StoreError> {
+        Box::pin(self.cache.put(key, item, self.now(), keep, reach)).await
+    }
+
+    fn tee(&self, stream: NativeBody, limit: u64) -> (NativeBody, NativeBody) {
+        stream.tee(limit)
+    }
+
+    async fn purges(&self) -> Result<Vec<Purge>, StoreError> {
+        Box::pin(self.cache.purges()).await
+    }
+
+    async fn purge(&self, purge: &Purge) -> Result<(), StoreError> {
+        Box::pin(self.cache.purge(purge)).await
     }
 
     fn secret(&self, name: &str) -> Option<String> {

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 use portico_core::{After, Gateway, Peer};
+use portico_native::body::NativeBody;
 use rustls::ServerConfig;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
@@ -61,7 +62,7 @@ pub async fn serve<F>(
     shutdown: impl Future<Output = ()>,
 ) -> Ended
 where
-    F: Fn(After) + Send + Sync + 'static,
+    F: Fn(After<NativeBody>) + Send + Sync + 'static,
 {
     let grace = options.drain;
     let (drain, watcher) = Drain::new();
@@ -82,7 +83,7 @@ pub(crate) struct Service<F> {
     pub(crate) on_after: F,
 }
 
-async fn accept<F: Fn(After) + Send + Sync + 'static>(listener: Listener, service: Arc<Service<F>>, watcher: Watcher) {
+async fn accept<F: Fn(After<NativeBody>) + Send + Sync + 'static>(listener: Listener, service: Arc<Service<F>>, watcher: Watcher) {
     let acceptor = listener.tls.map(TlsAcceptor::from);
     let mut draining = watcher.clone();
     let mut draining = pin!(draining.draining());
@@ -116,7 +117,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-async fn connection<F: Fn(After) + Send + Sync + 'static>(
+async fn connection<F: Fn(After<NativeBody>) + Send + Sync + 'static>(
     mut tcp: TcpStream,
     address: SocketAddr,
     acceptor: Option<TlsAcceptor>,
@@ -179,7 +180,7 @@ async fn read_beginning(tcp: &mut TcpStream) -> io::Result<(Bytes, bool)> {
 async fn converse<S, F>(stream: S, prefix: Bytes, http2: bool, peer: Peer, service: Arc<Service<F>>, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    F: Fn(After) + Send + Sync + 'static,
+    F: Fn(After<NativeBody>) + Send + Sync + 'static,
 {
     let turn = Turn::default();
     if http2 {

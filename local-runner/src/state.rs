@@ -1,4 +1,4 @@
-//! What nodes of the native server share: limits and values, in one Redis or Valkey (`state: { redis: … }`).
+//! What nodes of the native server share: limits, values and cached responses, in one Redis or Valkey (`state: { redis: … }`).
 //!
 //! A limit is one script of core's ([`script`]) in one round trip: `EVALSHA`, and `EVAL` when Redis does not know the script yet, or no
 //! more. Each script and each value has one key. An answer that was lost is asked for once more, so that a request may count twice
@@ -7,6 +7,7 @@
 
 mod link;
 mod question;
+mod responses;
 mod server;
 mod trouble;
 
@@ -18,7 +19,7 @@ use bytes::Bytes;
 use portico_core::limit::script::{self, SCRIPT};
 use portico_core::limit::{Draw, Rule, Verdict};
 use portico_core::{MAX_VALUE, StoreError};
-use redis::Value;
+use redis::{Cmd, Value};
 use ring::digest;
 use rustls::RootCertStore;
 
@@ -27,10 +28,12 @@ use self::question::{Purpose, Question};
 pub use self::server::AddressError;
 use crate::values::is_key;
 
-/// A Redis or Valkey, connected when it is first asked, by one connection for all requests. It has no parts that show: its address
-/// may have a password.
+/// A Redis or Valkey, connected when it is first asked, by one connection for all requests and another one for cached responses. It has no
+/// parts that show: its address may have a password.
 pub struct Redis {
     link: Link,
+    /// For cached responses: no limit waits behind a large one.
+    large: Link,
     /// By which it knows the script.
     sha1: Arc<str>,
     /// For which purposes the last question remained without an answer, and the log says so: their bits.
@@ -49,7 +52,8 @@ impl Redis {
     pub fn new(address: &str, roots: impl FnOnce() -> RootCertStore) -> Result<Self, AddressError> {
         let sha1 = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, SCRIPT.as_bytes());
         let sha1: String = sha1.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { link: Link::new(address, roots)?, sha1: sha1.into(), silent: AtomicU8::new(0) })
+        let link = Link::new(address, roots)?;
+        Ok(Self { large: link.beside(), link, sha1: sha1.into(), silent: AtomicU8::new(0) })
     }
 
     /// Connects, before a request has to wait for that, and lets the log say when there is no answer.
@@ -86,15 +90,17 @@ impl Redis {
         if bytes.len() > MAX_VALUE {
             return Err(StoreError);
         }
-        let millis = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).clamp(1, LONGEST);
-        let mut write = redis::cmd("SET");
-        write.arg(value(key)?).arg(bytes.as_ref()).arg("PX").arg(millis);
-        self.ask(&Question::Command(Purpose::Writes, write)).await.map(drop)
+        self.ask(&Question::Command(Purpose::Writes, set(&value(key)?, &bytes, keep))).await.map(drop)
     }
 
     /// Asks, and lets the log say that there are no answers, or that there are again.
     async fn ask(&self, question: &Question) -> Result<Value, StoreError> {
-        let (purpose, answer) = (question.purpose(), self.link.ask(question).await);
+        let purpose = question.purpose();
+        let link = match purpose {
+            Purpose::Limits | Purpose::Reads | Purpose::Writes => &self.link,
+            Purpose::Responses | Purpose::Shares => &self.large,
+        };
+        let answer = link.ask(question).await;
         let (bit, name) = (purpose.bit(), purpose.name());
         match &answer {
             Ok(_) if self.silent.load(Ordering::Relaxed) & bit != 0 => {
@@ -117,6 +123,14 @@ impl Redis {
 
 /// In milliseconds, a century: what Redis can add to its clock.
 const LONGEST: u64 = 100 * 366 * 86_400 * 1_000;
+
+/// Puts `bytes` under `key` for as long.
+fn set(key: &str, bytes: &[u8], keep: Duration) -> Cmd {
+    let millis = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).clamp(1, LONGEST);
+    let mut set = redis::cmd("SET");
+    set.arg(key).arg(bytes).arg("PX").arg(millis);
+    set
+}
 
 /// Where the value under `key` is.
 fn value(key: &str) -> Result<String, StoreError> {

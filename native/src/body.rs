@@ -3,12 +3,15 @@
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use portico_core::{Body, CollectError};
+
+use crate::tee::{self, Half};
 
 /// A body's stream that nobody has read yet: what a platform on hyper has as its `Stream`.
 ///
@@ -20,9 +23,13 @@ pub struct NativeBody {
     remaining: Option<u64>,
 }
 
+type Any = dyn HttpBody<Data = Bytes, Error = Box<dyn Error + Send + Sync>> + Send;
+
 enum Source {
     Wire(Incoming),
-    Other(Pin<Box<dyn HttpBody<Data = Bytes, Error = Box<dyn Error + Send + Sync>> + Send>>),
+    /// Locked, so that what holds one may be shared between threads; nobody ever waits.
+    Other(Mutex<Pin<Box<Any>>>),
+    Half(Half),
     /// The bound was passed: the stream is gone, so that whoever sends it notices.
     Closed,
 }
@@ -38,6 +45,16 @@ pub enum BodyError {
     Broken(#[source] Box<dyn Error + Send + Sync>),
 }
 
+impl BodyError {
+    /// The same, for another who reads the stream.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::TooLarge => Self::TooLarge,
+            Self::Broken(why) => Self::Broken(why.to_string().into()),
+        }
+    }
+}
+
 impl NativeBody {
     /// A stream from anything that is one: for embedded servers and tests.
     pub fn new<B>(body: B) -> Self
@@ -45,7 +62,7 @@ impl NativeBody {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        Self { source: Source::Other(Box::pin(body.map_err(Into::into))), remaining: None }
+        Self { source: Source::Other(Mutex::new(Box::pin(body.map_err(Into::into)))), remaining: None }
     }
 
     /// The same stream, which fails once more than `limit` bytes came through. The stricter of two bounds holds.
@@ -53,6 +70,14 @@ impl NativeBody {
     pub fn bounded(self, limit: u64) -> Self {
         let remaining = self.remaining.map_or(limit, |before| before.min(limit));
         Self { remaining: Some(remaining), ..self }
+    }
+
+    /// The same stream twice. The second one reads along and fails once more than `limit` bytes came through; the first goes on. Either
+    /// may be slow, or be dropped.
+    pub fn tee(self, limit: u64) -> (Self, Self) {
+        let (first, second) = tee::halves(self, limit);
+        let stream = |half| Self { source: Source::Half(half), remaining: None };
+        (stream(first), stream(second))
     }
 
     /// Whether the declared length alone is over the bound.
@@ -98,10 +123,13 @@ impl HttpBody for NativeBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let frame = match &mut self.source {
-            Source::Wire(body) => {
-                ready!(Pin::new(body).poll_frame(context)).map(|frame| frame.map_err(|error| error.into()))
+            Source::Wire(body) => ready!(Pin::new(body).poll_frame(context))
+                .map(|frame| frame.map_err(|error| BodyError::Broken(error.into()))),
+            Source::Other(body) => {
+                let body = body.get_mut().unwrap_or_else(PoisonError::into_inner);
+                ready!(body.as_mut().poll_frame(context)).map(|frame| frame.map_err(BodyError::Broken))
             }
-            Source::Other(body) => ready!(body.as_mut().poll_frame(context)),
+            Source::Half(half) => ready!(Pin::new(half).poll_frame(context)),
             Source::Closed => None,
         };
         let length = match &frame {
@@ -115,13 +143,14 @@ impl HttpBody for NativeBody {
             };
             self.remaining = Some(left);
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)))
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Wire(body) => body.is_end_stream(),
-            Source::Other(body) => body.is_end_stream(),
+            Source::Other(body) => body.lock().unwrap_or_else(PoisonError::into_inner).is_end_stream(),
+            Source::Half(half) => half.is_end_stream(),
             Source::Closed => true,
         }
     }
@@ -129,7 +158,8 @@ impl HttpBody for NativeBody {
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Wire(body) => body.size_hint(),
-            Source::Other(body) => body.size_hint(),
+            Source::Other(body) => body.lock().unwrap_or_else(PoisonError::into_inner).size_hint(),
+            Source::Half(half) => half.size_hint(),
             Source::Closed => SizeHint::with_exact(0),
         }
     }

@@ -3,8 +3,8 @@
 //!
 //! `scripts/build-cloudflare` builds it; the cases share that one build, each with a bundle of its own. Each case has a
 //! process of its own, so that its stores are fresh: a start takes a tenth of a second. What workerd leaves to others is by
-//! its own means: rate limits are Durable Objects on its SQLite storage, and the KV namespace is a service beside the Worker
-//! (`cloudflare/values.js`).
+//! its own means: rate limits are Durable Objects on its SQLite storage; the KV namespace and the data centre's cache are services
+//! beside the Worker (`cloudflare/values.js`, `cloudflare/cache.js`).
 
 mod capnp;
 mod edge;

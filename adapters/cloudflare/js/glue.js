@@ -4,9 +4,12 @@
 // value has a line break in it). Bodies cross as the runtime's own streams.
 
 import * as portico from "portico";
+import { exceeded, pump } from "./bodies.js";
 import { bells, enter, remember, waiting } from "./instance.js";
 import { problem } from "./problem.js";
 
+export { bounded, collect, tee } from "./bodies.js";
+export { look_up, put } from "./cache.js";
 export { remember };
 
 /** Goes on with the request `id`, by an export that gives its response, if it has one by then; ends it if so. */
@@ -58,55 +61,6 @@ export function respond(status, base, changes, body, webSocket) {
   } catch (error) {
     console.error(`the runtime refused a response: ${error}`);
     return problem();
-  }
-}
-
-/** Streams that failed because more came than they may hold: the runtime does not tell their readers why. */
-const exceeded = new WeakSet();
-
-/** `stream`, which fails once more than `limit` bytes came through. */
-export function bounded(stream, limit) {
-  const { readable, writable } = new IdentityTransformStream();
-  let length = 0;
-  const count = (part) => {
-    length += part;
-    if (length <= limit) return;
-    exceeded.add(readable);
-    throw new RangeError("the body is too large");
-  };
-  pump(stream, writable, count, () => {}).catch(() => {});
-  return readable;
-}
-
-/** As much of a stream goes on at once, at most. */
-const PART = 64 * 1024;
-
-/**
- * Hands `stream` on to `writable`: `came` is told the length of each part before it goes, `went` is called when it is gone. Fails
- * with what `stream` or `came` fails with; ends when `writable` takes no more, which whoever reads there knows. A transform in a
- * pipe would do the same in parts of 4 KiB, with several promises for each.
- */
-async function pump(stream, writable, came, went) {
-  const [reader, writer] = [stream.getReader({ mode: "byob" }), writable.getWriter()];
-  let buffer = new ArrayBuffer(PART);
-  for (;;) {
-    let part;
-    try {
-      part = await reader.read(new Uint8Array(buffer));
-      came(part.value?.byteLength ?? 0);
-    } catch (error) {
-      reader.cancel(error).catch(() => {});
-      writer.abort(error).catch(() => {});
-      throw error;
-    }
-    try {
-      if (part.done) return await writer.close();
-      await writer.write(part.value);
-    } catch (error) {
-      return reader.cancel(error).catch(() => {});
-    }
-    buffer = part.value.buffer;
-    went();
   }
 }
 
@@ -210,35 +164,6 @@ class Attempt {
       this.#end(0, exceeded.has(body) ? "too_large" : "client_gone");
     });
   }
-}
-
-/** All of `stream` in one piece, or the name of what failed. */
-export async function collect(stream, limit) {
-  const chunks = [];
-  let length = 0;
-  const reader = stream.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      length += value.byteLength;
-      if (length > limit) {
-        reader.cancel().catch(() => {});
-        return "too_large";
-      }
-      chunks.push(value);
-    }
-  } catch {
-    return exceeded.has(stream) ? "too_large" : "broken";
-  }
-  if (chunks.length === 1) return chunks[0];
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return all;
 }
 
 /** 4096 random bytes. */

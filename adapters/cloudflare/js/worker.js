@@ -1,4 +1,4 @@
-// The entry: requests, and the Durable Object of the rate limits.
+// The entry: requests, and the Durable Object of rate limits and purges.
 
 import { DurableObject } from "cloudflare:workers";
 import * as portico from "portico";
@@ -46,14 +46,19 @@ function forget() {
   }
 }
 
+/** What the keys of purges begin with, in the storage of their object. */
+const PURGE = "purge/";
+
 /**
- * One rate limit key. Its object runs nowhere else at the same time and steps without awaiting, so every step is whole. The
+ * One rate limit key; or, under a name that no limit has, what was purged. Its object runs nowhere else at the same time and steps without awaiting, so every step is whole. The
  * runtime holds an answer back until what was stored before it is durable (output gates), so no step is forgotten.
  */
 export class RateLimit extends DurableObject {
   /** When the state may be forgotten, in microseconds since the epoch, and the state. Nothing for a key of which nothing is taken. */
   #stored;
   #alarm = false;
+  /** What was purged, a line for each; nothing before somebody asks. */
+  #purges;
 
   constructor(context, env) {
     super(context, env);
@@ -66,8 +71,7 @@ export class RateLimit extends DurableObject {
     try {
       answer = enter(portico.limit, this.#stored, rules, Date.now() * 1000, draw, units);
     } catch (error) {
-      // not at once: to a request of this isolate, with nothing left to wait for, the runtime would not tell what `enter` said
-      return new Promise((_, reject) => setTimeout(reject, 0, error));
+      return later(error);
     }
     if (answer.length === 0) throw new RangeError(`the rules [${rules}] or their state [${this.#stored}] cannot be read`);
     const end = 1 + answer[0];
@@ -97,4 +101,41 @@ export class RateLimit extends DurableObject {
   #wake() {
     return this.ctx.storage.setAlarm(Math.ceil(this.#stored[0] / 1000) + 1000);
   }
+
+  /** What was purged, a line for each. */
+  purges() {
+    this.#purges ??= this.#kept().map(([, line]) => line).join("\n");
+    return this.#purges;
+  }
+
+  /** Adds a purge. */
+  purge(line) {
+    let lines;
+    try {
+      lines = enter(portico.purge, this.purges(), line);
+    } catch (error) {
+      return later(error);
+    }
+    if (lines === undefined) throw new RangeError(`the purge ${line} cannot be read`);
+    const missing = new Set(lines.split("\n"));
+    // each has an entry of its own, because all of them may be larger than one may be
+    this.ctx.storage.transactionSync(() => {
+      for (const [key, kept] of this.#kept()) if (!missing.delete(kept)) this.ctx.storage.kv.delete(key);
+      for (const one of missing) this.ctx.storage.kv.put(PURGE + crypto.randomUUID(), one);
+    });
+    this.#purges = lines;
+  }
+
+  /** The purges in the storage: keys and lines. */
+  #kept() {
+    return [...this.ctx.storage.kv.list({ prefix: PURGE })];
+  }
+}
+
+/**
+ * Fails with `error`, but not at once: to a request of this isolate, with nothing left to wait for, the runtime would not tell
+ * what `enter` said.
+ */
+function later(error) {
+  return new Promise((_, reject) => setTimeout(reject, 0, error));
 }

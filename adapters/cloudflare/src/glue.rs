@@ -19,7 +19,13 @@ extern "C" {
 
     pub(crate) fn bounded(stream: &ReadableStream, limit: f64) -> ReadableStream;
 
+    pub(crate) fn tee(stream: &ReadableStream, limit: f64, length: Option<f64>) -> js_sys::Array;
+
     pub(crate) async fn collect(stream: &ReadableStream, limit: f64) -> JsValue;
+
+    pub(crate) async fn look_up(host: &str, key: &str, limit: f64) -> JsValue;
+
+    pub(crate) fn put(host: &str, key: &str, bytes: &[u8], seconds: f64) -> js_sys::Promise;
 
     pub(crate) fn send(
         id: u32,

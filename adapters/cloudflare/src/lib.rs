@@ -1,7 +1,7 @@
 //! Portico on Cloudflare Workers.
 //!
 //! What Workers gives, as core's [`Platform`](portico_core::Platform): nothing is decided here. `js/worker.js` is the entry, and holds
-//! the Durable Object of the rate limits; `js/instance.js` owns the WebAssembly instance and replaces one that panicked;
+//! the Durable Object of rate limits and purges; `js/instance.js` owns the WebAssembly instance and replaces one that panicked;
 //! `js/glue.js` is what Rust asks of the runtime.
 //!
 //! A request: `worker.js` → [`fetch`] → `convert::request` → `Gateway::handle` → `convert::response` → `worker.js`. Between its
@@ -10,14 +10,18 @@
 
 #![forbid(unsafe_code)]
 
+mod cache;
 mod convert;
 mod glue;
 mod instance;
 mod limits;
 mod platform;
+mod purges;
 mod task;
 mod values;
 mod verify;
+
+use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
 use web_sys::{ReadableStream, Response};
@@ -49,11 +53,12 @@ pub fn fetch(
         Ok(parts) => parts,
         Err(detail) => return Ok(Some(convert::malformed(detail))),
     };
-    let platform = Workers { env, came: Fields { js: headers, map: came } };
+    let context = Rc::new(Context::new(context));
+    let platform = Workers { env, context, came: Fields { js: headers, map: came } };
     Ok(task::start(id, async move {
         let (response, after) = gateway.handle(&platform, &peer, request).await;
         let response = convert::response(response);
-        platform.after(after, Context::new(context));
+        platform.after(gateway, after);
         response
     }))
 }
@@ -88,4 +93,10 @@ pub fn forget(id: u32) {
 #[wasm_bindgen]
 pub fn limit(stored: &[f64], rules: &[f64], now: f64, draw: u8, units: u32) -> Vec<f64> {
     limits::decide(stored, rules, now, draw, units)
+}
+
+/// Adds a purge, for the Durable Object that keeps them: a line for each, as core writes them. Nothing if it cannot be read.
+#[wasm_bindgen]
+pub fn purge(lines: &str, line: &str) -> Option<String> {
+    purges::add(lines, line)
 }

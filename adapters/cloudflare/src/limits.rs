@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 use worker::Env;
 
 /// The binding of the Durable Objects, as `wrangler.toml` names it.
-const BINDING: &str = "PORTICO_LIMITS";
+pub(crate) const BINDING: &str = "PORTICO_LIMITS";
 
 #[wasm_bindgen]
 extern "C" {

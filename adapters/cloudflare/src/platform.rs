@@ -1,25 +1,30 @@
 //! Core's seam on Workers.
 
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HOST;
 use http::{HeaderMap, Request, Response, StatusCode};
+use portico_core::cache::{Item, Purge, Reach};
 use portico_core::forward::BINDING;
 use portico_core::limit::{Draw, Rule, Verdict};
-use portico_core::{After, Body, CollectError, FetchError, Platform, StoreError, Timestamp, jwt};
+use portico_core::{After, Body, CollectError, FetchError, Gateway, Platform, StoreError, Timestamp, jwt};
 use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::ReadableStream;
 use worker::{Context, Delay, Env};
 
 use crate::convert::Fields;
 use crate::task::Sent;
-use crate::{convert, glue, instance, limits, values, verify};
+use crate::{cache, convert, glue, instance, limits, purges, values, verify};
 
 /// One request's view of the runtime: Workers hands its bindings over with each request.
 #[derive(Debug)]
 pub(crate) struct Workers {
     pub(crate) env: Env,
+    /// What outlives the response is told to it.
+    pub(crate) context: Rc<Context>,
     /// The client's fields, which most requests upstream have nearly all of.
     pub(crate) came: Fields,
 }
@@ -39,15 +44,15 @@ impl Workers {
     }
 
     /// What follows a response: its line in the access log, and what nobody waits for, if there is anything.
-    pub(crate) fn after(self, after: After, context: Context) {
+    pub(crate) fn after(self, gateway: Rc<Gateway>, after: After<Stream>) {
         let settings = instance::settings(&self);
         if settings.access_log {
             worker::console_log!("{}", after.record.to_json(self.now()));
         }
         let look = instance::is_override_due(&self, settings);
         if look || !after.follow_up.is_empty() {
-            context.wait_until(async move {
-                after.follow_up.run(&self).await;
+            Rc::clone(&self.context).wait_until(async move {
+                after.follow_up.run(&gateway, &self).await;
                 if look {
                     instance::look_for_override(&self).await;
                 }
@@ -121,6 +126,30 @@ impl Platform for Workers {
 
     async fn write(&self, key: &str, value: Bytes, keep: Duration) -> Result<(), StoreError> {
         values::write(&self.env, key, value, keep).await
+    }
+
+    async fn cached(&self, key: &str, reach: Reach) -> Result<Option<Arc<Item>>, StoreError> {
+        cache::read(self, key, reach).await
+    }
+
+    async fn cache(&self, key: &str, item: &Arc<Item>, keep: Duration, reach: Reach) -> Result<(), StoreError> {
+        cache::write(self, key, item, keep, reach).await
+    }
+
+    fn tee(&self, stream: Stream, limit: u64) -> (Stream, Stream) {
+        // what is longer is not kept
+        let limit = limit.min(cache::MAX_ITEM as u64);
+        let both = glue::tee(&stream.js, limit as f64, stream.length.map(|length| length as f64));
+        let half = |index| Stream { js: both.get(index).unchecked_into(), length: stream.length };
+        (half(0), half(1))
+    }
+
+    async fn purges(&self) -> Result<Vec<Purge>, StoreError> {
+        purges::all(&self.env).await
+    }
+
+    async fn purge(&self, purge: &Purge) -> Result<(), StoreError> {
+        purges::tell(&self.env, purge).await
     }
 
     fn secret(&self, name: &str) -> Option<String> {

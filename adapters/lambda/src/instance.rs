@@ -1,4 +1,4 @@
-//! What lives as long as the process: the gateway, connections to upstreams, the table, and what the environment says.
+//! What lives as long as the process: the gateway, connections to upstreams, stored responses, the table, and what the environment says.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::sync::Once;
 
 use portico_core::config::Bundle;
 use portico_core::{Gateway, StoreError};
+use portico_native::cache::Responses;
 use portico_native::tls;
 use portico_native::upstream::Upstreams;
 
@@ -17,12 +18,17 @@ use crate::state::State;
 const HELP: &str = "make one with `portico build --target lambda --out bundle.json`, and put it beside the binary, or its path into \
      PORTICO_BUNDLE";
 
+/// The least memory that a function has, in megabytes.
+const LEAST: u64 = 128;
+
 /// One execution environment of a function.
 #[derive(Debug)]
 pub(crate) struct Instance {
     pub(crate) gateway: Gateway,
     pub(crate) upstreams: Upstreams,
     pub(crate) secrets: Secrets,
+    /// Responses that this process keeps for its next requests.
+    pub(crate) responses: Responses,
     /// `None` when there is no table.
     state: Option<State>,
     /// How responses are posted, to fronts that leave the choice.
@@ -68,6 +74,7 @@ impl Instance {
         let text = |name| std::env::var(name).ok();
         Ok(Self {
             secrets: Secrets::new(&gateway, upstreams.clone()),
+            responses: Responses::new(room(text("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").as_deref())),
             state: text("PORTICO_TABLE").map(|table| State::new(table, upstreams.clone())),
             gateway,
             upstreams,
@@ -81,7 +88,8 @@ impl Instance {
     pub(crate) fn of(gateway: Gateway, response: ResponseMode) -> Self {
         let upstreams = Upstreams::new(|| tls::client(rustls::RootCertStore::empty()).unwrap());
         let secrets = Secrets::new(&gateway, upstreams.clone());
-        Self { gateway, upstreams, secrets, state: None, response, access_log: false }
+        let responses = Responses::new(room(None));
+        Self { gateway, upstreams, secrets, responses, state: None, response, access_log: false }
     }
 
     /// The same with a table.
@@ -95,18 +103,29 @@ impl Instance {
         self.response == ResponseMode::Stream && matches!(front, Front::Rest | Front::FunctionUrl)
     }
 
-    /// Where limits, keys and key sets are. Without a table that is an error, and said once.
+    /// The table, if there is one.
+    pub(crate) fn table(&self) -> Option<&State> {
+        self.state.as_ref()
+    }
+
+    /// Where limits, keys, key sets and shared responses are. Without a table that is an error, and said once.
     pub(crate) fn state(&self) -> Result<&State, StoreError> {
         static COMPLAINT: Once = Once::new();
         self.state.as_ref().ok_or_else(|| {
             COMPLAINT.call_once(|| {
                 eprintln!(
-                    "limits and stored keys need a table, and so do copies of key sets\nhelp: put the name of a DynamoDB table into PORTICO_TABLE"
+                    "limits, stored keys and shared responses need a table, and so do copies of key sets\nhelp: put the name of a DynamoDB table into PORTICO_TABLE"
                 );
             });
             StoreError
         })
     }
+}
+
+/// Bytes for responses that are kept: a tenth of the memory that the function has.
+fn room(megabytes: Option<&str>) -> u64 {
+    let megabytes = megabytes.and_then(|megabytes| megabytes.parse::<u64>().ok()).unwrap_or(LEAST);
+    megabytes.max(LEAST) * (1 << 20) / 10
 }
 
 /// Where the bundle is: what `PORTICO_BUNDLE` says, or bundle.json in the function's folder.
@@ -149,6 +168,14 @@ mod tests {
         }
         for front in [Front::Http, Front::HttpPayload1, Front::Alb { multi: true }, Front::Alb { multi: false }] {
             assert!(!streams(ResponseMode::Stream, front), "{front:?}");
+        }
+    }
+
+    #[test]
+    fn responses_have_a_tenth_of_the_memory() {
+        assert_eq!(room(Some("2560")), 256 << 20);
+        for least in [None, Some(""), Some("128"), Some("-1")] {
+            assert_eq!(room(least), (128 << 20) / 10, "{least:?}");
         }
     }
 

@@ -61,7 +61,7 @@ async fn stream(
     front: Front,
     head: Parts,
     body: Body<NativeBody>,
-    after: &mut After,
+    after: &mut After<NativeBody>,
 ) -> Result<(), Error> {
     let prelude = answer::prelude(front, &head);
     let Some(problem) = answer::too_long(front, &head, &prelude) else {
@@ -73,7 +73,7 @@ async fn stream(
 }
 
 /// The answer that is all of a response, or a problem where it cannot be had or posted.
-async fn whole(platform: &Lambda, front: Front, head: Parts, body: Body<NativeBody>, after: &mut After) -> Answer {
+async fn whole(platform: &Lambda, front: Front, head: Parts, body: Body<NativeBody>, after: &mut After<NativeBody>) -> Answer {
     let limit = answer::limit(front) as u64;
     let collected = match body {
         Body::Empty => Ok(Bytes::new()),
@@ -96,7 +96,7 @@ async fn whole(platform: &Lambda, front: Front, head: Parts, body: Body<NativeBo
 }
 
 /// Notes that a problem stands in for the response.
-fn replaced(after: &mut After, status: StatusCode, reason: Reason) {
+fn replaced(after: &mut After<NativeBody>, status: StatusCode, reason: Reason) {
     after.record.status = status;
     let decision = Decision { policy: Policy::Forward, outcome: Outcome::Deny, reason, detail: "".into() };
     after.record.decisions.push(decision);
@@ -113,14 +113,14 @@ async fn refuse(instance: &Instance, api: &Api, id: &Id, front: Front, refusal: 
 }
 
 /// What follows a response: its line in the log, and what nobody waits for.
-async fn finish(platform: &Lambda, after: After) {
+async fn finish(platform: &Lambda, after: After<NativeBody>) {
     if platform.instance.access_log {
         let mut line = after.record.to_json(platform.now());
         line.push('\n');
         // there is nobody to tell
         drop(std::io::stdout().write_all(line.as_bytes()));
     }
-    after.follow_up.run(platform).await;
+    after.follow_up.run(&platform.instance.gateway, platform).await;
 }
 
 #[cfg(test)]

@@ -6,15 +6,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use portico_core::cache::{Item, Purge, Reach};
 use portico_core::limit::{Draw, Rule, Verdict};
 use portico_core::{Body, CollectError, FetchError, Platform, StoreError, Timestamp, jwt};
 use portico_native::body::NativeBody;
 use portico_native::{system, verify};
 
 use crate::instance::Instance;
+use crate::state::Kept;
 
 /// Whoever has not answered so long before Lambda ends the invocation is given up: there must be time to say so.
 pub(crate) const MARGIN: Duration = Duration::from_millis(500);
+
+/// The names of fields that variants differ by are remembered this long where they are shared: others may learn of more.
+const VARIES: Duration = Duration::from_secs(60);
 
 /// One invocation's view of the process.
 #[derive(Debug)]
@@ -83,6 +88,50 @@ impl Platform for Lambda {
         Box::pin(self.instance.state()?.write(key, &value, keep, self.now(), self.left())).await
     }
 
+    async fn cached(&self, key: &str, reach: Reach) -> Result<Option<Arc<Item>>, StoreError> {
+        let known = self.instance.responses.get(key, self.now());
+        if known.is_some() || reach == Reach::Local {
+            return Ok(known);
+        }
+        let found = Box::pin(self.instance.state()?.cached(key, self.now(), self.left())).await?;
+        Ok(found.map(|(item, end)| {
+            self.instance.responses.put(key, &item, end.min(renewed(&item, self.now())));
+            item
+        }))
+    }
+
+    async fn cache(&self, key: &str, item: &Arc<Item>, keep: Duration, reach: Reach) -> Result<(), StoreError> {
+        let now = self.now();
+        let kept = match reach {
+            Reach::Local => Ok(Kept::Here),
+            Reach::Shared => match self.instance.state() {
+                Ok(state) => Box::pin(state.cache(key, item, keep, now, self.left())).await,
+                Err(error) => Err(error),
+            },
+        };
+        let end = if kept == Ok(Kept::InTable) { (now + keep).min(renewed(item, now)) } else { now + keep };
+        self.instance.responses.put(key, item, end);
+        kept.map(drop)
+    }
+
+    fn tee(&self, stream: NativeBody, limit: u64) -> (NativeBody, NativeBody) {
+        stream.tee(limit)
+    }
+
+    async fn purges(&self) -> Result<Vec<Purge>, StoreError> {
+        match self.instance.table() {
+            Some(table) => Box::pin(table.purges(self.now(), self.left())).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn purge(&self, purge: &Purge) -> Result<(), StoreError> {
+        match self.instance.table() {
+            Some(table) => Box::pin(table.purge(purge, self.now(), self.left())).await,
+            None => Ok(()),
+        }
+    }
+
     fn secret(&self, name: &str) -> Option<String> {
         self.secrets.get(name).cloned()
     }
@@ -92,8 +141,20 @@ impl Platform for Lambda {
     }
 }
 
+/// When another function may have put a newer one into the table: a response that is fresh does without.
+fn renewed(item: &Item, now: Timestamp) -> Timestamp {
+    match item {
+        Item::Response(entry) => {
+            now + Duration::from_secs(u64::try_from(entry.freshness_left(now)).unwrap_or_default())
+        }
+        Item::Varies(_) => now + VARIES,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use http::{HeaderMap, StatusCode};
+    use portico_core::cache::{Entry, Lifetime, Scope};
     use portico_core::limit::Quota;
     use tokio::time::Instant;
 
@@ -101,13 +162,74 @@ mod tests {
     use crate::instance::ResponseMode;
     use crate::state::State;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_table_that_never_answers_leaves_the_time_to_say_so() {
+    fn lambda(state: Option<State>) -> Lambda {
         let document = serde_json::json!({ "portico": 1, "name": "nothing", "routes": [] });
         let (gateway, _) = portico_core::config::compile(&document).unwrap();
-        let instance = Arc::new(Instance::of(gateway, ResponseMode::Whole).with(State::deaf()));
-        let deadline = system::now() + Duration::from_secs(1);
-        let lambda = Lambda { instance, secrets: Arc::default(), deadline };
+        let instance = Instance::of(gateway, ResponseMode::Whole);
+        let instance = match state {
+            Some(state) => instance.with(state),
+            None => instance,
+        };
+        Lambda {
+            instance: Arc::new(instance),
+            secrets: Arc::default(),
+            deadline: system::now() + Duration::from_secs(1),
+        }
+    }
+
+    fn response(fresh: Duration) -> Arc<Item> {
+        let (now, lifetime) = (system::now(), Lifetime { fresh, ..Lifetime::default() });
+        let entry = Entry::new("a.test/", StatusCode::OK, HeaderMap::new(), "body".into(), now, now, lifetime);
+        Arc::new(Item::Response(entry))
+    }
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_local_is_in_memory_and_the_table_is_not_asked() {
+        for lambda in [lambda(None), lambda(Some(State::deaf()))] {
+            let response = response(Duration::ZERO);
+            assert_eq!(lambda.cached("a", Reach::Local).await, Ok(None));
+            assert_eq!(lambda.cache("a", &response, MINUTE, Reach::Local).await, Ok(()));
+            assert_eq!(lambda.cached("a", Reach::Local).await, Ok(Some(response)));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_table_does_not_take_is_in_memory_all_the_same() {
+        for lambda in [lambda(None), lambda(Some(State::deaf()))] {
+            let response = response(Duration::ZERO);
+            assert_eq!(lambda.cached("a", Reach::Shared).await, Err(StoreError));
+            assert_eq!(lambda.cache("a", &response, MINUTE, Reach::Shared).await, Err(StoreError));
+            assert_eq!(lambda.cached("a", Reach::Shared).await, Ok(Some(response)));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_shared_is_in_memory_as_long_as_it_is_fresh() {
+        let lambda = lambda(Some(State::accepting()));
+        lambda.cache("fresh", &response(MINUTE), MINUTE, Reach::Shared).await.unwrap();
+        assert!(lambda.cached("fresh", Reach::Shared).await.unwrap().is_some());
+        lambda.cache("stale", &response(Duration::ZERO), MINUTE, Reach::Shared).await.unwrap();
+        assert_eq!(
+            lambda.cached("stale", Reach::Shared).await,
+            Ok(None),
+            "the table is asked, which says that it has none"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_table_there_are_no_purges_but_the_nodes_own() {
+        let purge = Purge { scope: Scope::Everything, at: system::now(), soft: false };
+        assert_eq!((lambda(None).purges().await, lambda(None).purge(&purge).await), (Ok(Vec::new()), Ok(())));
+        let deaf = lambda(Some(State::deaf()));
+        assert_eq!(deaf.purges().await, Err(StoreError));
+        assert_eq!(deaf.purge(&purge).await, Err(StoreError));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_table_that_never_answers_leaves_the_time_to_say_so() {
+        let lambda = lambda(Some(State::deaf()));
         // each by itself: tokio's time is not that of the deadline
         let most = Duration::from_secs(1) - MARGIN + Duration::from_millis(1);
         let rules = [Rule::Gcra(Quota::new(1, Duration::from_secs(1), 1).unwrap())];

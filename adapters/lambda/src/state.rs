@@ -1,14 +1,16 @@
-//! What outlives a process: limits, keys and key sets, in one DynamoDB table.
+//! What outlives a process: limits, keys and key sets, responses and purges, in one DynamoDB table.
 //!
 //! An item is found by the string `id`. A value is under its own key, in the attribute `value`, a string or bytes: so
 //! operators can put keys there with any tool. A limit's `id` begins with `limit:`, which no value's key can, and its state is the
-//! number `tat` (`limit.rs`) or the text `state` (`swap.rs`). `expires`, in seconds since the epoch, is when DynamoDB may delete an item, if the table's time to live says so.
+//! number `tat` (`limit.rs`) or the text `state` (`swap.rs`). Responses are values (`responses.rs`), and what was purged is one item (`purges.rs`). `expires`, in seconds since the epoch, is when DynamoDB may delete an item, if the table's time to live says so.
 //!
 //! Nothing is made before the first question: routes without limits, stored keys and key sets of an issuer do not pay for the SDK.
 
 mod attempts;
 mod connector;
 mod limit;
+mod purges;
+mod responses;
 mod seen;
 mod swap;
 mod table;
@@ -24,6 +26,7 @@ use portico_core::{StoreError, Timestamp};
 use portico_native::upstream::Upstreams;
 
 use connector::Connector;
+pub(crate) use responses::Kept;
 use seen::Seen;
 use table::{Item, Table};
 
@@ -73,10 +76,7 @@ impl State {
 
     /// What is under `key`, as of less than a second ago (an eventually consistent read, for half the price).
     pub(crate) async fn read(&self, key: &str, left: Duration) -> Result<Option<Bytes>, StoreError> {
-        let request = self.table.client()?.get_item().table_name(self.table.name()).key(table::ID, id(key));
-        let mut attempts = self.table.attempts();
-        let read = self.table.patience.within(left, attempts.perform(|| request.clone().send())).await?;
-        read.item.map(|item| value(key, item)).transpose()
+        self.item(key, left).await?.map(|item| value(key, item)).transpose()
     }
 
     /// Puts `value` under `key`, to be kept for at least `keep`. One that is too large for an item is an error, and said once: whoever
@@ -99,11 +99,24 @@ impl State {
             });
             return Err(StoreError);
         }
+        self.put(key, value, now + keep, left).await
+    }
+
+    /// The item of this id, as of less than a second ago.
+    async fn item(&self, key: &str, left: Duration) -> Result<Option<Item>, StoreError> {
+        let request = self.table.client()?.get_item().table_name(self.table.name()).key(table::ID, id(key));
+        let mut attempts = self.table.attempts();
+        let read = self.table.patience.within(left, attempts.perform(|| request.clone().send())).await?;
+        Ok(read.item)
+    }
+
+    /// Puts a value that fits, which is of no use from `end` on.
+    async fn put(&self, key: &str, value: &[u8], end: Timestamp, left: Duration) -> Result<(), StoreError> {
         let request = (self.table.client()?.put_item())
             .table_name(self.table.name())
             .item(table::ID, id(key))
             .item(VALUE, AttributeValue::B(Blob::new(value)))
-            .item(table::EXPIRES, table::expires(now + keep));
+            .item(table::EXPIRES, table::expires(end));
         let mut attempts = self.table.attempts();
         self.table.patience.within(left, attempts.perform(|| request.clone().send())).await.map(drop)
     }

@@ -20,11 +20,16 @@ mod convert;
 mod instance;
 mod platform;
 mod stream;
+mod tee;
 mod upload;
 mod upstream;
 
 #[cfg(feature = "spin")]
+mod cells;
+#[cfg(feature = "spin")]
 mod limits;
+#[cfg(feature = "spin")]
+mod responses;
 #[cfg(feature = "spin")]
 mod spin;
 #[cfg(feature = "spin")]
@@ -57,7 +62,7 @@ impl Guest for Component {
         let platform = Wasi { variables: instance::variables(&gateway).await };
         let (response, after) = gateway.handle(&platform, &peer, request).await;
         let response = convert::response(response, &method);
-        wasip3::spawn(platform.after(after));
+        wasip3::spawn(platform.after(gateway, after));
         Ok(response)
     }
 }

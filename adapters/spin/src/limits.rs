@@ -7,7 +7,6 @@
 
 mod keyvalue;
 mod redis;
-mod wasi;
 
 use std::time::Duration;
 
@@ -16,8 +15,9 @@ use portico_core::limit::{Draw, Rule, Verdict};
 use portico_core::{StoreError, Timestamp};
 use wasip3::clocks::monotonic_clock;
 
+pub(crate) use self::keyvalue::is_over;
 use self::redis::Redis;
-use self::wasi::Wasi;
+use crate::cells;
 use crate::platform::nanos;
 
 /// A store that has not decided after this long cannot be reached: Spin itself waits for a Redis as long as it takes, and one who is
@@ -28,7 +28,7 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) enum Limits {
     /// In the key-value store.
-    KeyValue(Wasi),
+    KeyValue,
     /// In Redis.
     Redis(Redis),
     /// Nowhere: what the variable says is neither, or it could not be read. Every limit is then as if its store could not be reached.
@@ -40,7 +40,7 @@ impl Limits {
     pub(crate) fn new(text: &str) -> Self {
         let text = text.trim();
         if text.is_empty() {
-            Self::KeyValue(Wasi::default())
+            Self::KeyValue
         } else if text.starts_with("redis://") || text.starts_with("rediss://") {
             Self::Redis(Redis::new(text))
         } else {
@@ -61,21 +61,15 @@ impl Limits {
     ) -> Result<Vec<Verdict>, StoreError> {
         let deadline = monotonic_clock::wait_for(nanos(TIMEOUT));
         match self {
-            Self::KeyValue(store) => {
-                store.counted();
+            Self::KeyValue => {
+                let store = cells::store();
+                store.puts();
                 // keys name clients, and are as long as clients like
                 let key = sha256_hex(key.as_bytes());
-                keyvalue::step(store, &key, rules, draw, now, deadline).await
+                keyvalue::step(&*store, &key, rules, draw, now, deadline).await
             }
             Self::Redis(redis) => redis.step(key, rules, draw, deadline).await,
             Self::Nowhere => Err(StoreError),
-        }
-    }
-
-    /// Deletes what is of no use any more, where the store does not forget by itself: once an hour, by one instance.
-    pub(crate) fn clean_up(&self, now: Timestamp) {
-        if let Self::KeyValue(store) = self {
-            store.clean_up(now);
         }
     }
 }
@@ -86,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_variable_says_where() {
-        assert!(matches!(Limits::new(" "), Limits::KeyValue(_)));
+        assert!(matches!(Limits::new(" "), Limits::KeyValue));
         assert!(matches!(Limits::new("redis://localhost:6379/1"), Limits::Redis(_)));
         assert!(matches!(Limits::new("rediss://:secret@redis.internal"), Limits::Redis(_)));
         assert!(matches!(Limits::new("memory"), Limits::Nowhere));

@@ -2,12 +2,14 @@
 
 use std::io::Write as _;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use portico_core::cache::{Item, Purge, Reach};
 use portico_core::limit::{Draw, Rule, Verdict};
-use portico_core::{After, Body, CollectError, FetchError, Platform, StoreError, Timestamp};
+use portico_core::{After, Body, CollectError, FetchError, Gateway, Platform, StoreError, Timestamp};
 use wasip3::clocks::{monotonic_clock, system_clock};
 
 use crate::instance::{self, Variables};
@@ -22,17 +24,15 @@ pub(crate) struct Wasi {
 
 impl Wasi {
     /// What follows a response: its line in the access log, and what nobody waits for.
-    pub(crate) async fn after(self, after: After) {
+    pub(crate) async fn after(self, gateway: Rc<Gateway>, after: After<Stream>) {
         if self.variables.access_log {
             let mut line = after.record.to_json(self.now());
             line.push('\n');
             // there is nobody to tell
             drop(std::io::stdout().write_all(line.as_bytes()));
         }
-        after.follow_up.run(&self).await;
-        if let Some(limits) = &self.variables.limits {
-            limits.clean_up(self.now());
-        }
+        after.follow_up.run(&gateway, &self).await;
+        host::clean_up(self.now());
     }
 }
 
@@ -80,6 +80,33 @@ impl Platform for Wasi {
 
     async fn write(&self, key: &str, value: Bytes, keep: Duration) -> Result<(), StoreError> {
         host::write(key, &value, self.now() + keep).await
+    }
+
+    async fn cached(&self, key: &str, reach: Reach) -> Result<Option<Arc<Item>>, StoreError> {
+        match reach {
+            // an instance serves few requests, and nobody knows which: nothing is kept in it
+            Reach::Local => Ok(None),
+            Reach::Shared => host::cached(key, self.now()).await,
+        }
+    }
+
+    async fn cache(&self, key: &str, item: &Arc<Item>, keep: Duration, reach: Reach) -> Result<(), StoreError> {
+        match reach {
+            Reach::Local => Ok(()),
+            Reach::Shared => host::cache(key, item, self.now(), self.now() + keep).await,
+        }
+    }
+
+    fn tee(&self, stream: Stream, limit: u64) -> (Stream, Stream) {
+        stream.tee(limit)
+    }
+
+    async fn purges(&self) -> Result<Vec<Purge>, StoreError> {
+        host::purges(self.now())
+    }
+
+    async fn purge(&self, purge: &Purge) -> Result<(), StoreError> {
+        host::purge(purge, self.now()).await
     }
 
     fn secret(&self, name: &str) -> Option<String> {

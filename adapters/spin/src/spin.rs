@@ -4,11 +4,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use http::{HeaderMap, HeaderName};
+use portico_core::Timestamp;
 use spin_sdk::variables::{self, Error};
 
 use crate::instance::Unread;
+use crate::{cells, limits, responses};
 
 pub(crate) use crate::limits::Limits;
+pub(crate) use crate::responses::{cache, cached, purge, purges};
 pub(crate) use crate::values::{read, write};
 
 /// What to do where there is no bundle.
@@ -66,6 +69,11 @@ pub(crate) async fn variable(name: &str) -> Result<Option<String>, Unread> {
 pub(crate) async fn limits() -> Result<Limits, Unread> {
     let text = variable("PORTICO_LIMITS").await?;
     Ok(Limits::new(&text.unwrap_or_default()))
+}
+
+/// Deletes what is of no use any more, where the store does not forget by itself: once an hour, by one instance.
+pub(crate) fn clean_up(now: Timestamp) {
+    cells::store().clean_up(now, |name| limits::is_over(name, now) || responses::is_over(name, now));
 }
 
 #[cfg(test)]

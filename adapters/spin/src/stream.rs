@@ -5,23 +5,65 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use portico_core::{Body, CollectError};
-use wasip3::http::types::{ErrorCode, Trailers};
+use wasip3::http::types::ErrorCode;
 use wasip3::wit_bindgen::{FutureReader, StreamReader, StreamResult};
 use wasip3::{wit_future, wit_stream};
 
+use crate::tee::{self, Ended, Half};
 use crate::upload::{self, Upload};
 
 /// What comes after a body: trailers or none, or why it broke off.
-pub(crate) type End = FutureReader<Result<Option<Trailers>, ErrorCode>>;
+pub(crate) type End = FutureReader<Ended>;
 
 /// As much is read at once.
 pub(crate) const PART: usize = 64 * 1024;
 
+/// Where a body comes from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// From the host, which has more of it than passed here yet.
+    Host { contents: StreamReader<u8>, end: End },
+    /// It is read by two.
+    Half(Half<Self>),
+}
+
+impl Source {
+    /// Reads what is there next to the end of `buffer`, or waits for it. `Dropped` when nothing is to come any more.
+    pub(crate) async fn read(&mut self, mut buffer: Vec<u8>) -> (StreamResult, Vec<u8>) {
+        match self {
+            Self::Host { contents, .. } => contents.read(buffer).await,
+            Self::Half(half) => {
+                let Some(part) = half.part().await else { return (StreamResult::Dropped, buffer) };
+                buffer.extend_from_slice(&part);
+                (StreamResult::Complete(part.len()), buffer)
+            }
+        }
+    }
+
+    /// How it ended, once nothing was to come any more.
+    pub(crate) async fn end(self) -> Ended {
+        match self {
+            Self::Host { end, .. } => end.await,
+            Self::Half(half) => half.end(),
+        }
+    }
+}
+
+impl tee::Source for Source {
+    async fn part(&mut self) -> Option<Vec<u8>> {
+        let (result, part) = self.read(Vec::with_capacity(PART)).await;
+        (result != StreamResult::Dropped).then_some(part)
+    }
+
+    async fn end(self) -> Ended {
+        self.end().await
+    }
+}
+
 /// A body.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    pub(crate) contents: StreamReader<u8>,
-    pub(crate) end: End,
+    pub(crate) source: Source,
     /// Its length, where the message declares it.
     pub(crate) length: Option<u64>,
     /// It fails once more than this came through.
@@ -36,13 +78,14 @@ impl Stream {
     ) -> Self {
         let (_, taken) = wit_future::new(|| Ok(()));
         let (contents, end) = consume(taken);
-        Self { contents, end, length, limit: None }
+        Self { source: Source::Host { contents, end }, length, limit: None }
     }
 
     /// Whether it is known to have ended. Nobody waits for it. Not for one that is handed on as it is: the host would lose what it has
     /// ready by then.
     pub(crate) fn is_over(&mut self) -> bool {
-        let mut read = pin!(self.contents.read(Vec::new()));
+        let Source::Host { contents, .. } = &mut self.source else { return false };
+        let mut read = pin!(contents.read(Vec::new()));
         let (result, _) = match read.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(read) => read,
             Poll::Pending => read.cancel(),
@@ -66,7 +109,7 @@ impl Stream {
             if collected.len() == collected.capacity() {
                 collected.reserve_exact(PART.max(collected.len()));
             }
-            let (result, read) = self.contents.read(collected).await;
+            let (result, read) = self.source.read(collected).await;
             collected = read;
             if collected.len() as u64 > limit {
                 return Err(CollectError::TooLarge);
@@ -75,8 +118,11 @@ impl Stream {
                 break;
             }
         }
-        self.end.await.map_err(|_| CollectError::Broken)?;
-        Ok(collected.into())
+        match self.source.end().await {
+            Ok(_) => Ok(collected.into()),
+            Err(ErrorCode::HttpResponseBodySize(_)) => Err(CollectError::TooLarge),
+            Err(_) => Err(CollectError::Broken),
+        }
     }
 
     /// The same, which fails once more than `limit` bytes came through.
@@ -86,6 +132,13 @@ impl Stream {
             self.limit = Some(self.limit.map_or(limit, |bound| bound.min(limit)));
         }
         self
+    }
+
+    /// The same body twice. The second one fails once more than `limit` bytes came through.
+    pub(crate) fn tee(self, limit: u64) -> (Self, Self) {
+        let (first, second) = tee::halves(self.source, limit);
+        let half = |half| Self { source: Source::Half(half), length: self.length, limit: self.limit };
+        (half(first), half(second))
     }
 }
 
@@ -99,7 +152,7 @@ pub(crate) fn contents(body: Body<Stream>) -> (Option<StreamReader<u8>>, End) {
             wasip3::spawn(async move { drop(writer.write_all(bytes.into()).await) });
             (Some(contents), nothing())
         }
-        Body::Stream(Stream { contents, end, limit: None, .. }) => (Some(contents), end),
+        Body::Stream(Stream { source: Source::Host { contents, end }, limit: None, .. }) => (Some(contents), end),
         Body::Stream(stream) => upload::send(stream, Upload::default().into()),
     }
 }

@@ -83,14 +83,14 @@ async fn pump(
     last: FutureWriter<Result<Option<Trailers>, ErrorCode>>,
     upload: &Upload,
 ) {
-    let Stream { contents: mut from, end, length, limit } = stream;
+    let Stream { source: mut from, length, limit } = stream;
     let room = length.and_then(|length| usize::try_from(length).ok()).map_or(PART, |length| length.min(PART));
     let mut left = limit.unwrap_or(u64::MAX);
     let mut part = Vec::with_capacity(room.max(1));
     let end = loop {
         let (result, read) = from.read(part).await;
         if result == StreamResult::Dropped {
-            break end.await;
+            break from.end().await;
         }
         upload.awaits_client.set(false);
         match left.checked_sub(read.len() as u64) {

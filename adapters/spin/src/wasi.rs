@@ -5,10 +5,11 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use bytes::Bytes;
 use http::HeaderMap;
+use portico_core::cache::{Item, Purge};
 use portico_core::limit::{Draw, MemoryStore, Rule, Verdict};
 use portico_core::{StoreError, Timestamp};
 
@@ -71,10 +72,10 @@ impl Limits {
     ) -> Result<Vec<Verdict>, StoreError> {
         Ok(self.0.step(key, rules, now, draw))
     }
-
-    /// Nothing: what is of no use any more goes when there is no room for more.
-    pub(crate) fn clean_up(&self, _: Timestamp) {}
 }
+
+/// Nothing: what is of no use any more goes when there is no room for more.
+pub(crate) fn clean_up(_: Timestamp) {}
 
 /// There is no key-value store.
 pub(crate) async fn read(_: &str, _: Timestamp) -> Result<Option<Bytes>, StoreError> {
@@ -84,4 +85,24 @@ pub(crate) async fn read(_: &str, _: Timestamp) -> Result<Option<Bytes>, StoreEr
 /// Likewise.
 pub(crate) async fn write(_: &str, _: &[u8], _: Timestamp) -> Result<(), StoreError> {
     Err(StoreError)
+}
+
+/// Nor is there a place for responses, which is no error: they are fetched anew.
+pub(crate) async fn cached(_: &str, _: Timestamp) -> Result<Option<Arc<Item>>, StoreError> {
+    Ok(None)
+}
+
+/// Likewise.
+pub(crate) async fn cache(_: &str, _: &Item, _: Timestamp, _: Timestamp) -> Result<(), StoreError> {
+    Ok(())
+}
+
+/// Where nothing is kept nothing can be purged.
+pub(crate) fn purges(_: Timestamp) -> Result<Vec<Purge>, StoreError> {
+    Ok(Vec::new())
+}
+
+/// Likewise.
+pub(crate) async fn purge(_: &Purge, _: Timestamp) -> Result<(), StoreError> {
+    Ok(())
 }

@@ -78,6 +78,9 @@ codes! {
     OpenRedirect "open_redirect" Error "The client could choose where it is sent: phishing with your name on it.",
     RateLimitMissing "rate_limit_missing" Warning "Anybody can send an upstream as many requests as the network carries.",
     RateLimitEvadable "rate_limit_evadable" Warning "The client chooses what it is counted by, so it can evade the limit.",
+    CacheIdentityMissing "cache_identity_missing" Error "The cache could serve one caller what was made for another.",
+    CacheKeyIncomplete "cache_key_incomplete" Error "A stored response may hold something that its key does not tell apart, and others would get it.",
+    PurgeUnprotected "purge_unprotected" Error "Anybody could empty the cache, as often as it fills.",
 
     LiteralSecret "literal_secret" Warning "Everyone who can read the configuration, its history or a bundle knows the secret.",
     SecretNotReferenced "secret_not_referenced" Error "A secret stands in the configuration, where everyone can read it.",
@@ -103,6 +106,7 @@ codes! {
     OnErrorMissing "on_error_missing" Error "The store of a rate limit is elsewhere, and nothing is said about when it cannot be reached.",
     InFlightUnsupported "in_flight_unsupported" Error "The platform does not know how many requests are under way.",
     InFlightPerNode "in_flight_per_node" Note "Each node counts for itself how many requests are under way.",
+    CacheLocalOnly "cache_local_only" Error "The platform keeps no response where the cache is to keep them: nothing would ever be served from it.",
     LimitBound "limit_bound" Note "Instances lease units of a rate limit: more than the limit may pass, by no more than this.",
 
     WaiverInvalid "waiver_invalid" Error "The waiver names nothing that can be waived, or gives no reason.",

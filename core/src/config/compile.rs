@@ -17,6 +17,7 @@ use crate::forward::Upstream;
 use crate::gateway::{Action, Gateway, Route};
 use crate::limit::Instance;
 use crate::net::Net;
+use crate::policy::cache::Node;
 use crate::policy::identity::Identity;
 use crate::policy::plan::{Plan, Plans};
 use crate::policy::{Policies, RouteScope, cors};
@@ -90,7 +91,18 @@ impl Frame {
     /// The gateway.
     pub(super) fn gateway(self, hash: Hash, routes: Routes, router: Router, secrets: BTreeSet<Box<str>>) -> Gateway {
         let Self { name, trusted_proxies, debug, redis, default_cors, parts: _ } = self;
-        Gateway { name, hash, trusted_proxies, debug, redis, routes, router, default_cors, secrets }
+        Gateway {
+            name,
+            hash,
+            trusted_proxies,
+            debug,
+            redis,
+            routes,
+            router,
+            default_cors,
+            secrets,
+            responses: Node::default(),
+        }
     }
 }
 
@@ -207,27 +219,44 @@ impl Compiler {
     }
 
     fn action(&mut self, wire: &wire::Route, scope: &RouteScope<'_>, at: &At<'_>) -> Option<Action> {
-        match (&wire.upstream, &wire.respond, &wire.redirect) {
-            (Some(name), None, None) => self.upstream(name, &at.child_key("upstream")).map(Action::Forward),
-            (None, Some(respond), None) => {
+        match (&wire.upstream, &wire.respond, &wire.redirect, &wire.purge) {
+            (Some(name), None, None, None) => self.upstream(name, &at.child_key("upstream")).map(Action::Forward),
+            (None, Some(respond), None, None) => {
                 Respond::compile(respond, &at.child_key("respond"), scope, self).map(Action::Respond)
             }
-            (None, None, Some(redirect)) => {
+            (None, None, Some(redirect), None) => {
                 Redirect::compile(redirect, &at.child_key("redirect"), scope, self).map(Action::Redirect)
             }
-            (None, None, None) => {
+            (None, None, None, Some(_)) => self.purge(wire, &at.child_key("purge")),
+            (None, None, None, None) => {
                 self.error(at, "the route says what it matches but not what to do")
                     .code(Code::MissingKey)
-                    .help("add `upstream: NAME`, `respond: {…}` or `redirect: {…}`");
+                    .help("add `upstream: NAME`, `respond: {…}`, `redirect: {…}` or `purge: {}`");
                 None
             }
             _ => {
-                self.error(at, "`upstream`, `respond` and `redirect` exclude each other")
+                self.error(at, "`upstream`, `respond`, `redirect` and `purge` exclude each other")
                     .code(Code::ConflictingKeys)
                     .help("keep one of them");
                 None
             }
         }
+    }
+
+    /// Whoever may empty the cache can have every request go upstream: nobody unknown may.
+    fn purge(&mut self, wire: &wire::Route, at: &At<'_>) -> Option<Action> {
+        let why = match &wire.policies.auth {
+            Some(wire::Setting::On(auth)) if auth.mode == wire::Mode::Enforce && !auth.optional => {
+                return Some(Action::Purge);
+            }
+            Some(wire::Setting::On(auth)) if auth.mode == wire::Mode::Enforce => "`auth` is optional",
+            Some(wire::Setting::On(auth)) if auth.mode == wire::Mode::Observe => "`auth` only observes",
+            _ => "it does not ask who calls",
+        };
+        self.error(at, format!("everybody could purge by route `{}`: {why}", wire.name))
+            .code(Code::PurgeUnprotected)
+            .help("add `auth` with an identity and scopes that only those have who may");
+        None
     }
 
     /// The identities that a route accepts, as far as they are declared; `None` for one that has errors.

@@ -78,7 +78,7 @@ impl Route {
 }
 
 /// What a policy's keys are, in the order of [`wire::Policies`].
-const POLICIES: [&str; 11] = [
+const POLICIES: [&str; 12] = [
     "cors",
     "ip",
     "body_limit",
@@ -87,6 +87,7 @@ const POLICIES: [&str; 11] = [
     "in_flight",
     "auth",
     "plan",
+    "cache",
     "request",
     "response",
     "security_headers",
@@ -107,6 +108,7 @@ fn join(own: &mut wire::Policies, defaults: &wire::Policies) {
     either(&mut own.in_flight, &defaults.in_flight);
     either(&mut own.auth, &defaults.auth);
     either(&mut own.plan, &defaults.plan);
+    either(&mut own.cache, &defaults.cache);
     either(&mut own.request, &defaults.request);
     either(&mut own.response, &defaults.response);
     either(&mut own.security_headers, &defaults.security_headers);

@@ -15,7 +15,7 @@ pub(crate) struct Places {
     own: Vec<Policy>,
     /// The limits that only a plan can have set.
     of_plan: Vec<Policy>,
-    /// `upstream`, `respond` or `redirect`.
+    /// `upstream`, `respond`, `redirect` or `purge`.
     action: &'static str,
     upstream: Option<Box<str>>,
     /// The one identity that takes tokens, if there is just one: then it is the one that decided.
@@ -49,7 +49,7 @@ enum By {
     ClientCert,
 }
 
-const CONFIGURABLE: [Policy; 10] = [
+const CONFIGURABLE: [Policy; 11] = [
     Policy::Cors,
     Policy::Ip,
     Policy::BodyLimit,
@@ -58,6 +58,7 @@ const CONFIGURABLE: [Policy; 10] = [
     Policy::InFlight,
     Policy::Auth,
     Policy::Plan,
+    Policy::Cache,
     Policy::Request,
     Policy::Response,
 ];
@@ -66,10 +67,11 @@ impl Places {
     /// The places of a route whose callers prove themselves with `identities`.
     pub(crate) fn new(route: &outline::Route, identities: &[Option<Arc<Identity>>]) -> Self {
         let wire = &route.wire;
-        let action = match (&wire.respond, &wire.redirect) {
-            (Some(_), _) => "respond",
-            (None, Some(_)) => "redirect",
-            (None, None) => "upstream",
+        let action = match (&wire.respond, &wire.redirect, &wire.purge) {
+            (Some(_), _, _) => "respond",
+            (None, Some(_), _) => "redirect",
+            (None, None, Some(_)) => "purge",
+            (None, None, None) => "upstream",
         };
         let only = |valid: Reason| {
             let mut such = identities.iter().flatten().filter(|identity| identity.valid() == valid);
@@ -116,6 +118,7 @@ impl Places {
         match policy {
             Policy::Path | Policy::Route => self.at.child_key("match"),
             Policy::Forward => self.at.child_key(self.action),
+            Policy::Cache if self.action == "purge" => self.at.child_key(self.action),
             _ if self.of_plan.contains(&policy) => self.policy(Policy::Plan),
             _ if self.own.contains(&policy) => self.at.child_key("policies").child_key(policy.as_str()),
             _ => Pointer::root().child_key("defaults").child_key(policy.as_str()),
@@ -168,8 +171,10 @@ impl By {
             Reason::Anonymous => Self::Key("optional"),
             Reason::StoreUnavailable => match decision.policy {
                 Policy::Auth => Self::ApiKey("store"),
+                Policy::Cache => Self::Policy,
                 _ => Self::Key("on_error"),
             },
+            Reason::CacheOnly => Self::Key("client_directives"),
             Reason::ResponseTooLarge | Reason::ResponseUnreadable => Self::Key("json"),
 
             Reason::RouteMatched
@@ -190,6 +195,12 @@ impl By {
             | Reason::TokenValid
             | Reason::PlanSelected
             | Reason::PlanMissing
+            | Reason::CacheHit
+            | Reason::CacheStale
+            | Reason::CacheRevalidated
+            | Reason::CacheMiss
+            | Reason::CacheBypassed
+            | Reason::Purged
             | Reason::CredentialsMissing
             | Reason::CredentialsAmbiguous
             | Reason::Transformed

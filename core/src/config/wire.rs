@@ -3,6 +3,7 @@
 //! These types say what may be written; [`compile`](super::compile) says what it means. They are also the source of
 //! `portico schema`, so every doc comment here is read by users in their editors.
 
+mod cache;
 mod jwks;
 mod shapes;
 
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+pub use cache::{Cache, CacheBy, CacheKey, CacheQuery, CacheStore, ClientDirectives, Purge};
 pub use jwks::{Jwks, JwksPlace};
 pub use shapes::{BodyLimit, Cost, Failure, OneOrMany, Setting, SizeClass};
 
@@ -242,7 +244,7 @@ wire! {
         pub consumers: Vec<String>,
     }
 
-    /// What is served and how. Exactly one of `upstream`, `respond` and `redirect`.
+    /// What is served and how. Exactly one of `upstream`, `respond`, `redirect` and `purge`.
     pub struct Route {
         /// A unique name, as in logs and decisions.
         pub name: String,
@@ -255,6 +257,8 @@ wire! {
         pub respond: Option<Respond>,
         /// Redirect.
         pub redirect: Option<Redirect>,
+        /// Take orders to serve stored responses no more: `{}`. Needs `auth`.
+        pub purge: Option<Purge>,
         /// What is asked of requests and done to them. Their order is fixed; a route only switches them on.
         #[serde(default)]
         pub policies: Policies,
@@ -337,6 +341,8 @@ wire! {
         pub auth: Option<Setting<Auth>>,
         /// Which of the plans a caller has, and so how many of its requests may pass.
         pub plan: Option<Setting<PlanChoice>>,
+        /// Which responses are kept and served again.
+        pub cache: Option<Setting<Cache>>,
         /// What is changed before a request goes upstream.
         pub request: Option<Setting<RequestTransform>>,
         /// What is changed before a response goes to the client.

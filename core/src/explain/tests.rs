@@ -68,6 +68,7 @@ fn every_step_is_told_in_its_order() {
             "auth allow routes[0].policies.auth",
             "plan not_configured",
             "rate_limit allow routes[0].policies.rate_limit",
+            "cache not_configured",
             "request not_configured",
             "forward allow routes[0].upstream",
             "response not_configured",
@@ -81,11 +82,12 @@ fn every_step_is_told_in_its_order() {
 fn what_a_refusal_kept_from_happening_was_not_reached() {
     let steps = told("/orders/7", &[]);
     assert_eq!(
-        steps[8..13],
+        steps[8..14],
         [
             "auth deny routes[0].policies.auth",
             "plan not_configured",
             "rate_limit not_reached",
+            "cache not_configured",
             "request not_configured",
             "forward not_reached",
         ]
@@ -95,7 +97,7 @@ fn what_a_refusal_kept_from_happening_was_not_reached() {
     assert_eq!(steps[2..5], ["route not_reached", "cors not_reached", "ip not_configured"]);
     let steps = told("/nowhere", &[("origin", "https://a.example")]);
     assert_eq!(steps[2..5], ["route deny routes", "cors allow defaults.cors.origins", "ip not_reached"]);
-    assert_eq!(steps[14], "security_headers not_reached");
+    assert_eq!(steps[15], "security_headers not_reached");
 }
 
 #[test]
@@ -113,7 +115,7 @@ fn a_limit_by_address_comes_before_authentication() {
             "auth not_configured",
         ]
     );
-    assert_eq!(steps[12], "forward respond routes[1].respond");
+    assert_eq!(steps[13], "forward respond routes[1].respond");
 }
 
 #[test]

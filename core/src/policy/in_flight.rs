@@ -86,7 +86,11 @@ mod tests {
     }
 
     /// Sends a request, with an API key unless that is empty. As long as what comes back is there it is under way.
-    fn send(gateway: &Gateway, path: &str, key: &str) -> (Response<Body<crate::sim::SimStream>>, After) {
+    fn send(
+        gateway: &Gateway,
+        path: &str,
+        key: &str,
+    ) -> (Response<Body<crate::sim::SimStream>>, After<crate::sim::SimStream>) {
         let mut request = Request::get(format!("http://a{path}"));
         if !key.is_empty() {
             request = request.header("X-API-Key", key).header("X-Tenant", key);
@@ -95,7 +99,7 @@ mod tests {
         block_on(gateway.handle(&sim, &Sim::peer(), request.body(Body::Empty).unwrap()))
     }
 
-    fn decided(after: &After) -> &Decision {
+    fn decided<S>(after: &After<S>) -> &Decision {
         after.record.decisions.iter().find(|decision| decision.policy == Policy::InFlight).unwrap()
     }
 

@@ -4,6 +4,7 @@
 pub mod auth;
 pub mod body_edit;
 pub mod body_limit;
+pub mod cache;
 pub mod cors;
 pub mod headers;
 pub mod identity;
@@ -37,6 +38,8 @@ pub struct Policies {
     pub auth: Option<auth::Auth>,
     /// Which plan a caller has.
     pub plan: Option<plan::PlanChoice>,
+    /// Which responses are kept and served again.
+    pub cache: Option<cache::Cache>,
     /// What is changed before a request goes upstream.
     pub request: Option<transform::RequestTransform>,
     /// What is changed before a response goes to the client.
@@ -98,6 +101,9 @@ impl Policies {
                 .and_then(|wire| in_flight::InFlight::compile(wire, &policy_at("in_flight"), scope, compiler)),
             auth,
             plan: on(&wire.plan).and_then(|wire| plan::PlanChoice::compile(wire, &policy_at("plan"), scope, compiler)),
+            cache: on(&wire.cache).and_then(|wire| {
+                cache::Cache::compile(wire, &policy_at("cache"), route, scope, &credential_headers, compiler)
+            }),
             request: on(&wire.request)
                 .and_then(|wire| transform::RequestTransform::compile(wire, &policy_at("request"), scope, compiler)),
             response: on(&wire.response)

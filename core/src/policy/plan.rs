@@ -228,13 +228,14 @@ mod tests {
         let sim = Sim::new(1);
         let (_, steps) = send(&gateway, &sim, "");
         assert_eq!(
-            steps[6..12],
+            steps[6..13],
             [
                 "in_flight not_configured",
                 "auth allow routes[0].policies.auth",
                 "plan allow routes[0].policies.plan",
                 "rate_limit allow routes[0].policies.plan",
                 "quota not_configured",
+                "cache not_configured",
                 "request not_configured",
             ]
         );

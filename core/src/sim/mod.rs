@@ -21,6 +21,7 @@
 //! sim.set_store_faults([]);
 //! ```
 
+mod cache;
 mod fault;
 mod random;
 mod seeds;
@@ -34,6 +35,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -46,6 +48,7 @@ pub use seeds::{SEED_VARIABLE, check_seeds};
 pub use stream::SimStream;
 
 use crate::body::Body;
+use crate::cache::{Item, Purge, Reach};
 use crate::limit::{Draw, Rule, Verdict};
 use crate::peer::Peer;
 use crate::platform::{CollectError, FetchError, Platform, StoreError, Timestamp};
@@ -64,6 +67,8 @@ pub struct Sim {
     store_faults: RefCell<Faults<StoreFault>>,
     values: RefCell<values::Values>,
     value_faults: RefCell<Faults<ValueFault>>,
+    cache: RefCell<cache::Cache>,
+    cache_faults: RefCell<Faults<ValueFault>>,
 }
 
 impl Sim {
@@ -79,6 +84,8 @@ impl Sim {
             store_faults: RefCell::new(Box::new(std::iter::empty())),
             values: RefCell::default(),
             value_faults: RefCell::new(Box::new(std::iter::empty())),
+            cache: RefCell::default(),
+            cache_faults: RefCell::new(Box::new(std::iter::empty())),
         }
     }
 
@@ -155,6 +162,20 @@ impl Sim {
         self.set_value_faults(std::iter::repeat_n(Some(ValueFault::Throttled), if down { usize::MAX } else { 0 }));
     }
 
+    /// What goes wrong with the next steps of the response cache that nodes share, one item each: reads, writes and purges. Replaces what
+    /// was set before.
+    pub fn set_cache_faults<I>(&self, faults: I)
+    where
+        I: IntoIterator<Item = Option<ValueFault>, IntoIter: 'static>,
+    {
+        *self.cache_faults.borrow_mut() = Box::new(faults.into_iter());
+    }
+
+    /// Lets the response cache forget all it holds, as any cache may.
+    pub fn forget_responses(&self) {
+        self.cache.borrow_mut().forget();
+    }
+
     /// Faults without end that come by chance, drawn from this platform's own seed: each of `odds` is a fault and how many
     /// of a hundred steps it befalls.
     pub fn weather<F: Copy>(&self, odds: &[(u64, F)]) -> impl Iterator<Item = Option<F>> + use<F> {
@@ -184,6 +205,14 @@ impl Sim {
     /// Moves the clock on.
     pub fn advance(&self, duration: Duration) {
         self.now.set(self.now.get() + duration);
+    }
+
+    /// A node's own memory does not fail.
+    fn cache_fault(&self, reach: Reach) -> Option<ValueFault> {
+        match reach {
+            Reach::Local => None,
+            Reach::Shared => self.cache_faults.borrow_mut().next().flatten(),
+        }
     }
 
     /// What becomes of a response that is waited for until `timeout` from now.
@@ -265,6 +294,31 @@ impl Platform for Sim {
     async fn write(&self, key: &str, value: Bytes, keep: Duration) -> Result<(), StoreError> {
         let fault = self.value_faults.borrow_mut().next().flatten();
         self.values.borrow_mut().write(key, value, self.now.get() + keep, fault)
+    }
+
+    async fn cached(&self, key: &str, reach: Reach) -> Result<Option<Arc<Item>>, StoreError> {
+        let fault = self.cache_fault(reach);
+        self.cache.borrow().read(key, reach, self.now.get(), fault)
+    }
+
+    async fn cache(&self, key: &str, item: &Arc<Item>, keep: Duration, reach: Reach) -> Result<(), StoreError> {
+        let fault = self.cache_fault(reach);
+        self.cache.borrow_mut().write(key, reach, item, self.now.get() + keep, fault)
+    }
+
+    fn tee(&self, stream: SimStream, limit: u64) -> (SimStream, SimStream) {
+        let second = stream.clone().bounded(limit);
+        (stream, second)
+    }
+
+    async fn purges(&self) -> Result<Vec<Purge>, StoreError> {
+        let fault = self.cache_fault(Reach::Shared);
+        self.cache.borrow().purges(fault)
+    }
+
+    async fn purge(&self, purge: &Purge) -> Result<(), StoreError> {
+        let fault = self.cache_fault(Reach::Shared);
+        self.cache.borrow_mut().purge(purge, fault)
     }
 
     fn secret(&self, name: &str) -> Option<String> {

@@ -93,7 +93,7 @@ impl Session for Simulated {
         let request = request(send)?;
         let (response, after) = block_on(self.gateway.handle(&self.sim, &self.peer, request));
         // a client need not wait for it, the next step does
-        block_on(after.follow_up.run(&self.sim));
+        block_on(after.follow_up.run(&self.gateway, &self.sim));
         let (head, body) = response.into_parts();
         let (body, broke) = match body {
             // what a server does with it (RFC 9110 §9.3.2)

@@ -5,6 +5,7 @@
 //! right: where a file is in doubt it is silent.
 
 mod access;
+mod cache;
 mod guarantee;
 mod in_flight;
 mod platform;
@@ -40,6 +41,7 @@ pub(crate) fn refused_on(target: Target, outline: &Outline, document: &Value, fi
     guarantee::kept_on(target, outline, findings);
     guarantee::decided_on(target, outline, findings);
     in_flight::unknown_on(target, outline, findings);
+    cache::forgotten_on(target, outline, findings);
 }
 
 /// How much the leased limits of a configuration without errors let pass: each with the place of its lease.

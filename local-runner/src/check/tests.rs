@@ -356,6 +356,28 @@ fn limits_of_plans_are_asked_what_those_of_routes_are() {
 }
 
 #[test]
+fn where_nothing_lasts_in_an_instance_a_cache_is_shared() {
+    let cache = |keys: &str| {
+        format!(
+            "upstreams: {{ u: {{ targets: [{{ url: 'https://a.test' }}], timeout: 5s }} }}\n\
+             routes: [{{ name: a, match: {{ path: /a }}, upstream: u, policies: {{ rate_limit: {{ limit: 1, per: 1s, on_error: deny, \
+             guarantee: approximate }}, cache: {{ ttl: 1m{keys} }} }} }}]\n"
+        )
+    };
+    let found = ["cache_local_only at routes[0].policies.cache"];
+    for target in [Target::Spin, Target::Wasi] {
+        assert_eq!(found_on(Some(target), &cache("")), found, "{target:?}");
+        assert_eq!(found_on(Some(target), &cache(", store: local")), found, "{target:?}");
+        assert_eq!(found_on(Some(target), &cache(", mode: off")), [""; 0], "{target:?}");
+    }
+    assert_eq!(found_on(Some(Target::Wasi), &cache(", store: shared")), found);
+    assert_eq!(found_on(Some(Target::Spin), &cache(", store: shared")), [""; 0]);
+    for target in [None, Some(Target::Native), Some(Target::Cloudflare), Some(Target::Lambda)] {
+        assert_eq!(found_on(target, &cache("")), [""; 0], "{target:?}");
+    }
+}
+
+#[test]
 fn the_examples_of_the_documentation_are_what_they_are_said_to_be() {
     // these depend on files, on the environment and on keys
     let without = [Code::IncludeEmpty, Code::SecretUnset, Code::KeySkipped];
@@ -364,6 +386,7 @@ fn the_examples_of_the_documentation_are_what_they_are_said_to_be() {
         let blocks: Vec<_> = entry.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
         let target = match code {
             Code::LimitGuarantee => Some(Target::Wasi),
+            Code::CacheLocalOnly => Some(Target::Spin),
             Code::HostNotPreserved | Code::OnErrorMissing | Code::StateElsewhere | Code::InFlightUnsupported => {
                 Some(Target::Cloudflare)
             }

@@ -12,11 +12,11 @@ use portico::demo;
 use portico::platform::{NativePlatform, Settings};
 use portico::server::{self, Listener};
 use portico::tls;
-use portico::values::Values;
 use portico_core::forward::BINDING;
 use portico_core::{HEALTH_PATH, Platform as _};
 
 use super::{ConfigOption, Failure, listen, routes};
+use crate::cache_option::CacheOption;
 use crate::configuration::{self, Configuration, Purpose, targets_of};
 use crate::log::{self, Lines, Readable};
 use crate::reload::{Reloaded, Reloader};
@@ -43,6 +43,8 @@ pub(super) struct Options {
     pub(super) listen: SocketAddr,
     #[command(flatten)]
     store: StoreOption,
+    #[command(flatten)]
+    cache: CacheOption,
 }
 
 /// Who develops does not want to wait for open streams when the server is stopped.
@@ -57,11 +59,19 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     let configuration = configuration::read(&path, Purpose::Develop, &secrets)
         .and_then(|read| store::provided(read, values.as_ref(), Purpose::Develop))
         .map_err(|refused| Failure::configuration(&refused.report))?;
+    let settings = Settings {
+        secrets: secrets.file.clone(),
+        values,
+        cache_size: options.cache.cache_size,
+        cache_folder: super::cache_folder(&options.cache)?,
+        demo: true,
+        ..Settings::default()
+    };
     let runtime = super::runtime(None)?;
     let (lines, writer) = Lines::to(io::stdout(), "stdout").map_err(no_thread)?;
     let style = Readable { colour: log::colour(&io::stdout()) };
     log::messages_as_text(lines.clone(), style.colour);
-    let done = runtime.block_on(serve(path, options.listen, secrets, values, configuration, lines, style));
+    let done = runtime.block_on(serve(path, options.listen, secrets, settings, configuration, lines, style));
     log::finish([writer]);
     done
 }
@@ -70,7 +80,7 @@ async fn serve(
     path: PathBuf,
     address: SocketAddr,
     secrets: Secrets,
-    values: Option<Values>,
+    settings: Settings,
     configuration: Configuration,
     lines: Lines,
     style: Readable,
@@ -78,9 +88,8 @@ async fn serve(
     let (tcp, address) = listen::bind(address).await?;
     let mut end = End::new().map_err(|error| no_thread(error.to_string()))?;
     let (roots, problems) = tls::native_roots();
-    let settings =
-        Settings { roots, secrets: secrets.file.clone(), values: values.clone(), demo: true, ..Settings::default() };
-    let platform = NativePlatform::new(settings).map_err(|error| no_thread(error.to_string()))?;
+    let values = settings.values.clone();
+    let platform = NativePlatform::new(Settings { roots, ..settings }).map_err(|error| no_thread(error.to_string()))?;
     let platform = Arc::new(platform);
 
     let Configuration { gateway, document, report, mut watched } = configuration;
@@ -124,7 +133,7 @@ async fn serve(
     lines.send(banner);
 
     let clock = Arc::clone(&platform);
-    let on_after = move |after: portico_core::After| lines.send(style.line(&after.record, clock.now()));
+    let on_after = move |after: portico_core::After<_>| lines.send(style.line(&after.record, clock.now()));
     let options = server::Options { drain: DRAIN, ..server::Options::default() };
     let ended = async move {
         end.next().await;

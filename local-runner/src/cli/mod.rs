@@ -19,9 +19,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use portico::cache::folder::Folder;
 use portico::config::{Report, Style};
 use portico::values::Values;
 
+use crate::cache_option::CacheOption;
 use crate::configuration::{self, Configuration, Purpose};
 use crate::secrets::Secrets;
 use crate::store::StoreOption;
@@ -89,6 +91,12 @@ impl ConfigOption {
         let read = configuration::read(&self.path, Purpose::Develop, &secrets);
         read.map(|read| (read, secrets)).map_err(|refused| Failure::configuration(&refused.report))
     }
+}
+
+/// Opens the directory of cached responses that a server is to have.
+fn cache_folder(option: &CacheOption) -> Result<Option<Folder>, Failure> {
+    let help = "--cache-dir takes a directory that no other server uses; make an empty one with mkdir";
+    option.open().map_err(|error| Failure::usage(error, help))
 }
 
 /// Opens the key-value store that a server is to have.

@@ -52,6 +52,7 @@ fn row(route: &Route, wire: &Value, common: &[&str]) -> [String; 4] {
             format!("→ {}", names.collect::<Vec<_>>().join(", "))
         }
         Action::Respond(_) => format!("responds {}", number("respond", 200)),
+        Action::Purge => "purges the cache".to_owned(),
         Action::Redirect(_) => {
             let to = wire.get("redirect").and_then(|redirect| redirect.get("to")).and_then(Value::as_str);
             format!("{} to {}", number("redirect", 308), to.unwrap_or_default())
@@ -62,7 +63,7 @@ fn row(route: &Route, wire: &Value, common: &[&str]) -> [String; 4] {
 }
 
 fn policies(policies: &Policies) -> Vec<&'static str> {
-    let Policies { cors, ip, body_limit, limits, in_flight, auth, plan, request, response, security_headers } =
+    let Policies { cors, ip, body_limit, limits, in_flight, auth, plan, cache, request, response, security_headers } =
         policies;
     // everything else lets bodies pass as they come
     let reads = response.as_ref().is_some_and(|response| response.body().is_some());
@@ -76,6 +77,7 @@ fn policies(policies: &Policies) -> Vec<&'static str> {
         ("in_flight", in_flight.is_some()),
         ("auth", auth.is_some()),
         ("plan", plan.is_some()),
+        ("cache", cache.is_some()),
         ("request", request.is_some()),
         ("response", response.is_some() && !reads),
         ("response (reads JSON bodies whole)", reads),

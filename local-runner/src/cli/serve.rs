@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use portico::cache::folder::Folder;
 use portico::config::Report;
 use portico::platform::{NativePlatform, Settings};
 use portico::server::{self, Ended, Listener};
@@ -17,6 +18,7 @@ use portico_core::Platform as _;
 use portico_core::config::{Severity, units};
 
 use super::{ConfigOption, Failure, dev, listen};
+use crate::cache_option::{self, CacheOption};
 use crate::configuration::{self, Configuration, Purpose};
 use crate::log::{self, Lines};
 use crate::reload::{Reloaded, Reloader};
@@ -30,6 +32,7 @@ use crate::store::{self, StoreOption};
 The access log goes to stdout, one JSON object a line; everything else goes to stderr, as JSON too.
 Secrets come from environment variables of their names; dev.env is never read.
 Limits are counted in memory, or together with other nodes in the Redis that `state` names.
+Cached responses are in memory; with `store: shared` also in --cache-dir, or in that Redis.
 SIGHUP reloads the configuration; SIGTERM and SIGINT let open requests end, a second one does not wait for them.
 
 Examples:
@@ -49,6 +52,8 @@ pub(super) struct Options {
     tls_key: Option<PathBuf>,
     #[command(flatten)]
     store: StoreOption,
+    #[command(flatten)]
+    cache: CacheOption,
     /// Threads that serve requests [default: the number of processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
@@ -65,6 +70,7 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
         .and_then(|read| store::provided(read, values.as_ref(), Purpose::Serve))
         .map_err(|refused| Failure::configuration(&refused.report))?;
     let redis = configuration.gateway.redis().map(|name| redis(name, &secrets)).transpose()?;
+    let folder = super::cache_folder(&options.cache)?;
     let tls = match (&options.tls_cert, &options.tls_key) {
         (Some(certificates), Some(key)) => {
             let help = "--tls-cert takes the PEM file of the certificate chain, --tls-key that of its private key";
@@ -76,15 +82,16 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
     let (access, access_writer) = Lines::to(io::stdout(), "stdout").map_err(not_started)?;
     let (messages, messages_writer) = Lines::to(io::stderr(), "stderr").map_err(not_started)?;
     log::messages_as_json(messages);
-    let done = runtime.block_on(serve(options, tls, secrets, Stores { values, redis }, configuration, access));
+    let done = runtime.block_on(serve(options, tls, secrets, Stores { values, redis, folder }, configuration, access));
     log::finish([access_writer, messages_writer]);
     done
 }
 
-/// Where values and limits are.
+/// Where values, limits and cached responses are.
 struct Stores {
     values: Option<Values>,
     redis: Option<Redis>,
+    folder: Option<Folder>,
 }
 
 /// The Redis whose address is the secret of this name.
@@ -107,7 +114,7 @@ async fn serve(
     options: Options,
     tls: Option<Arc<rustls::ServerConfig>>,
     secrets: Secrets,
-    Stores { values, redis }: Stores,
+    Stores { values, redis, folder }: Stores,
     configuration: Configuration,
     access: Lines,
 ) -> Result<(), Failure> {
@@ -115,7 +122,15 @@ async fn serve(
     let mut hangup = Reload::new().map_err(not_started)?;
     let (roots, problems) = tls::native_roots();
     let redis = redis.map(Arc::new);
-    let settings = Settings { roots, values: values.clone(), redis: redis.clone(), ..Settings::default() };
+    let shares = redis.is_some() || folder.is_some();
+    let settings = Settings {
+        roots,
+        values: values.clone(),
+        cache_size: options.cache.cache_size,
+        cache_folder: folder,
+        redis: redis.clone(),
+        ..Settings::default()
+    };
     let platform = NativePlatform::new(settings).map_err(not_started)?;
     let platform = Arc::new(platform);
     let Configuration { gateway, document, report, .. } = configuration;
@@ -137,6 +152,10 @@ async fn serve(
     for address in addresses {
         tracing::info!("listening on {scheme}://{address}");
     }
+    if !shares && cache_option::is_shared(&document) {
+        let help = "name a Redis in `state`, or start the server with --cache-dir DIR; or let `store` be `local`";
+        tracing::warn!(help, "`store: shared` has no place here: cached responses are in this process's memory only");
+    }
 
     if let Some(redis) = redis {
         // who asks meanwhile waits for the same connection; without one the server serves all the same
@@ -157,7 +176,7 @@ async fn serve(
     });
 
     let clock = Arc::clone(&platform);
-    let on_after = move |after: portico_core::After| access.send(after.record.to_json(clock.now()) + "\n");
+    let on_after = move |after: portico_core::After<_>| access.send(after.record.to_json(clock.now()) + "\n");
     let server_options = server::Options { drain: options.drain, ..server::Options::default() };
     let (ending, ended) = tokio::sync::oneshot::channel::<()>();
     let shutdown = async {

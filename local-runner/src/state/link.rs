@@ -1,4 +1,4 @@
-//! The connection to a Redis: one for all requests, made by the first of them and made anew by whoever finds it broken.
+//! A connection to a Redis: one for all requests, made by the first of them and made anew by whoever finds it broken.
 //!
 //! The `redis` crate has a `ConnectionManager`, which keeps a connection on which nothing comes back, and remembers for ever that it was
 //! once refused a login. Here a connection that fails in any way is forgotten, and the next request makes another: at once when there was
@@ -34,6 +34,11 @@ impl Link {
     /// See [`Redis::new`](super::Redis::new).
     pub(super) fn new(address: &str, roots: impl FnOnce() -> RootCertStore) -> Result<Self, AddressError> {
         Ok(Self { server: Arc::new(Server::new(address, roots)?), current: Mutex::default() })
+    }
+
+    /// Another one to the same, with a connection of its own.
+    pub(super) fn beside(&self) -> Self {
+        Self { server: Arc::clone(&self.server), current: Mutex::default() }
     }
 
     /// What `question` gets for an answer within a second. It is asked once more, by a new connection, when a replica

@@ -36,6 +36,10 @@ pub(super) enum Purpose {
     Reads,
     /// A value is written.
     Writes,
+    /// A response is looked for, or what was purged.
+    Responses,
+    /// A response is shared, or something is purged.
+    Shares,
 }
 
 impl Purpose {
@@ -45,6 +49,8 @@ impl Purpose {
             Self::Limits => 1,
             Self::Reads => 2,
             Self::Writes => 4,
+            Self::Responses => 8,
+            Self::Shares => 16,
         }
     }
 
@@ -54,6 +60,8 @@ impl Purpose {
             Self::Limits => "limits",
             Self::Reads => "values that are read",
             Self::Writes => "values that are written",
+            Self::Responses => "cached responses",
+            Self::Shares => "responses to be shared, and purges",
         }
     }
 
@@ -63,6 +71,8 @@ impl Purpose {
             Self::Limits => "`on_error` decides",
             Self::Reads => "what needs one fails",
             Self::Writes => "none is kept",
+            Self::Responses => "there are those of this node",
+            Self::Shares => "none is shared, and purges fail",
         }
     }
 }

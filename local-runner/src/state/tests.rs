@@ -204,3 +204,50 @@ async fn a_login_that_was_refused_is_tried_again_by_a_later_request() {
     tokio::time::advance(link::PAUSE).await;
     assert!(take(&redis).await.unwrap());
 }
+
+#[tokio::test]
+async fn cached_responses_are_written_with_their_time_and_read_as_they_are() {
+    let says = |_: usize, command: &str| match command {
+        "GET portico:cache:there" => "$4\r\ntext",
+        "GET portico:cache:list" => "*0",
+        "GET portico:cache:nowhere" => "$-1",
+        _ => "+OK",
+    };
+    let (redis, asked) = scripted(says).await;
+    redis.keep_response("there", Some(Bytes::from("text")), Duration::from_secs(60)).await.unwrap();
+    redis.keep_response("there", None, Duration::from_secs(60)).await.unwrap();
+    let commands = ["SET portico:cache:there text PX 60000", "DEL portico:cache:there"];
+    assert_eq!(told(&asked), commands.map(|command| (1, command.to_owned())));
+    assert_eq!(redis.response("there").await, Ok(Some(Bytes::from("text"))));
+    assert_eq!(redis.response("nowhere").await, Ok(None));
+    assert_eq!(redis.response("list").await, Err(StoreError));
+    assert_eq!(redis.response("..").await, Err(StoreError));
+    // beside them limits have a connection of their own
+    assert_eq!(take(&redis).await, Err(StoreError));
+    assert_eq!(connections(&asked).last(), Some(&2));
+}
+
+#[tokio::test]
+async fn too_many_purges_become_one_of_everything_before_they_go() {
+    use portico_core::cache::{Purge, Scope};
+
+    let says = |_: usize, command: &str| match command.split(' ').next() {
+        Some("ZCARD") => ":1001",
+        Some("ZRANGE") => "*2\r\n$48\r\n{\"scope\":{\"tag\":\"a-tag-of\"},\"at\":0,\"soft\":false}\r\n$16\r\n1700000000000001",
+        _ => ":1",
+    };
+    let (redis, asked) = scripted(says).await;
+    let at = portico_core::Timestamp::from_micros(1_700_000_000_000_009);
+    redis.purge(&Purge { scope: Scope::Tag("b".into()), at, soft: true }).await.unwrap();
+    let commands: Vec<_> = told(&asked).into_iter().map(|(_, command)| command).collect();
+    assert_eq!(
+        commands,
+        [
+            r#"ZADD portico:purges GT 1700000000000009 {"scope":{"tag":"b"},"at":0,"soft":true}"#,
+            "ZCARD portico:purges",
+            "ZRANGE portico:purges 500 500 WITHSCORES",
+            r#"ZADD portico:purges GT 1700000000000001 {"scope":"everything","at":0,"soft":false}"#,
+            "ZREMRANGEBYSCORE portico:purges -inf (1700000000000001",
+        ]
+    );
+}

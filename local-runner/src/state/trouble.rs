@@ -67,7 +67,8 @@ impl Trouble {
                  cluster"
             }
             Self::Refused(_) => {
-                "look whether user and password in the secret are right, and may use EVALSHA, EVAL, GET, SET, SELECT and TIME"
+                "look whether user and password in the secret are right, and may use EVALSHA, EVAL, GET, SET, SELECT and TIME, and for a \
+                 shared cache DEL, ZADD, ZCARD, ZRANGE and ZREMRANGEBYSCORE"
             }
         }
     }

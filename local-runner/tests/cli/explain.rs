@@ -88,6 +88,7 @@ GET https://api.shop.example/orders/./7?debug=1&page=2
                                     consumer acme, by identity partners
                                     gateway.yaml:19:7  routes[0].policies.auth
   plan              not configured
+  cache             not configured
   request           allow           transformed: The message was rewritten.
                                     gateway.yaml:20:7  routes[0].policies.request
   forward           allow           forwarded: The upstream answered.
@@ -150,6 +151,7 @@ fn a_request_that_is_refused() {
                                     Send an API key in x-key.
                                     gateway.yaml:28:17  routes[1].policies.auth
   plan              not configured
+  cache             not configured
   request           not configured
   forward           not reached
   response          not configured
@@ -270,7 +272,7 @@ fn tools_get_the_same_as_json() {
     assert_eq!(said["caller"], json!({ "identity": "partners", "consumer": "acme" }));
     let steps = said["steps"].as_array().unwrap();
     let names: Vec<_> = steps.iter().map(|step| step["step"].as_str().unwrap()).collect();
-    let all = "path identify route cors ip body_limit rate_limit quota in_flight auth plan request forward response \
+    let all = "path identify route cors ip body_limit rate_limit quota in_flight auth plan cache request forward response \
                security_headers after";
     assert_eq!(names.join(" "), all);
     assert_eq!(

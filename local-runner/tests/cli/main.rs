@@ -1,6 +1,7 @@
 //! The binary `portico`, started for real: every port is the system's choice, every wait is for a line that it writes.
 
 mod against;
+mod cache;
 mod check;
 mod commands;
 mod dev;

@@ -3,6 +3,7 @@
 //! Nothing here sleeps or measures time. Where an order matters, one side goes on only after the other confirmed.
 
 mod bodies;
+mod cache;
 mod connections;
 mod in_flight;
 mod protocols;

@@ -12,6 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use portico::platform::{NativePlatform, Settings};
 use portico::server::{Current, Ended, Listener, Options, serve};
 use portico_core::{After, Gateway};
+use portico_native::body::NativeBody;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -37,7 +38,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) current: Current,
     /// What the access log was told.
-    pub(crate) log: mpsc::UnboundedReceiver<After>,
+    pub(crate) log: mpsc::UnboundedReceiver<After<NativeBody>>,
     stop: oneshot::Sender<()>,
     done: JoinHandle<Ended>,
 }

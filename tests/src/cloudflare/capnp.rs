@@ -45,6 +45,7 @@ const config :Workerd.Config = (
   services = [
     (name = "worker", worker = .worker),
     (name = "values", worker = .values),
+    (name = "cache", worker = .cache),
     (name = "objects", disk = (path = {objects}, writable = true)),
     (name = "internet", network = (allow = ["local"])),
 {services}  ],
@@ -67,6 +68,7 @@ const worker :Workerd.Worker = (
   compatibilityFlags = [{flags}],
   bindings = [
 {bindings}  ],
+  cacheApiOutbound = "cache",
   durableObjectNamespaces = [{namespaces}],
   durableObjectStorage = (localDisk = "objects"),
 );
@@ -75,6 +77,11 @@ const values :Workerd.Worker = (
   modules = [(name = "values.js", esModule = {values_js})],
   compatibilityDate = {date},
   bindings = [(name = "VALUES", json = {values})],
+);
+
+const cache :Workerd.Worker = (
+  modules = [(name = "cache.js", esModule = {cache_js})],
+  compatibilityDate = {date},
 );
 "#,
             objects = text(&self.objects.to_string_lossy()),
@@ -85,6 +92,7 @@ const values :Workerd.Worker = (
             bindings = self.bindings(),
             namespaces = self.namespaces(),
             values_js = text(include_str!("values.js")),
+            cache_js = text(include_str!("cache.js")),
             values = text(&self.values),
         )
     }

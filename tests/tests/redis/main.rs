@@ -1,6 +1,7 @@
 //! Nodes of the native server that count in one Redis: what is counted, in how many round trips, and what becomes of it when
 //! Redis forgets, stands still, ends, or its answers are lost.
 
+mod cache;
 mod script;
 mod server;
 mod support;

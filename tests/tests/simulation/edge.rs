@@ -1,10 +1,12 @@
 //! Instances at the edge that share one exact store and lease units of one limit.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response};
+use portico_core::cache::{Item, Purge, Reach};
 use portico_core::limit::{Bound, Draw, Rule, Verdict};
 use portico_core::sim::{Random, Sim, SimStream};
 use portico_core::{Body, CollectError, FetchError, Gateway, Platform, StoreError, Timestamp, config};
@@ -145,6 +147,26 @@ impl Platform for Edge<'_> {
 
     async fn write(&self, key: &str, value: bytes::Bytes, keep: Duration) -> Result<(), StoreError> {
         self.sim.write(key, value, keep).await
+    }
+
+    async fn cached(&self, key: &str, reach: Reach) -> Result<Option<Arc<Item>>, StoreError> {
+        self.sim.cached(key, reach).await
+    }
+
+    async fn cache(&self, key: &str, item: &Arc<Item>, keep: Duration, reach: Reach) -> Result<(), StoreError> {
+        self.sim.cache(key, item, keep, reach).await
+    }
+
+    fn tee(&self, stream: SimStream, limit: u64) -> (SimStream, SimStream) {
+        self.sim.tee(stream, limit)
+    }
+
+    async fn purges(&self) -> Result<Vec<Purge>, StoreError> {
+        self.sim.purges().await
+    }
+
+    async fn purge(&self, purge: &Purge) -> Result<(), StoreError> {
+        self.sim.purge(purge).await
     }
 
     fn secret(&self, name: &str) -> Option<String> {

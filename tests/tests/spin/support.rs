@@ -111,8 +111,7 @@ pub(super) fn counts(host: &Host) -> Value {
 /// The names of limits in the store.
 pub(super) fn limits(host: &Host) -> Vec<String> {
     let keys = told(host, "GET /values", "");
-    // the others are not about a limit
-    keys.lines().filter(|key| key.starts_with("limits/") && !key.ends_with("cleaned")).map(str::to_owned).collect()
+    keys.lines().filter(|key| key.starts_with("limits/")).map(str::to_owned).collect()
 }
 
 /// A Redis that takes connections, reads and never says a word.

@@ -130,3 +130,11 @@ impl Table {
 pub(super) fn expires(end: Timestamp) -> AttributeValue {
     AttributeValue::N((end + SLACK).as_secs().saturating_add(1).to_string())
 }
+
+/// When what an item holds is of no use any more, as [`expires`] wrote it; it may be there for days after that. Never where it does not say so.
+pub(super) fn end(item: &Item) -> Timestamp {
+    let seconds = item.get(EXPIRES).and_then(|expires| expires.as_n().ok()?.parse::<u64>().ok());
+    seconds.map_or(Timestamp::from_micros(u64::MAX), |seconds| {
+        Timestamp::from_secs(seconds.saturating_sub(SLACK.as_secs() + 1))
+    })
+}

@@ -2,6 +2,8 @@ mod connection;
 mod emulator;
 mod faults;
 mod lost;
+mod purges;
+mod responses;
 mod scripted;
 mod swap;
 
@@ -61,6 +63,11 @@ impl State {
     /// A table that never answers.
     pub(crate) fn deaf() -> Self {
         state("table", Deaf, "http://dynamodb.test")
+    }
+
+    /// A table that takes everything and has nothing.
+    pub(crate) fn accepting() -> Self {
+        scripted::scripted([scripted::Script::Answers(200, serde_json::json!({}))]).0
     }
 
     /// One step of a lone GCRA.

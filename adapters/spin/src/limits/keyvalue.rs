@@ -1,12 +1,7 @@
 //! Limits in a store that compares and swaps, and that forgets nothing.
 //!
-//! A limit's state (`portico_core::limit`) is one value, which is compared and swapped as a whole: the value of a *cell*. A cell must be
-//! there before it is swapped, for Spin's SQLite store writes without comparing where nothing was. `increment(key, 0)` of the store makes one
-//! of a single zero, and whoever tries the same where a longer value is ends the host's task. So there are two kinds of cells:
-//!
-//! * That of a lone GCRA has one number at all times. It has the limit's name, and whoever comes first makes it.
-//! * Any other has a name that nobody else can have, and is made by whoever thought of it. Its number stands under the limit's name, made like
-//!   a cell of the first kind and swapped once: then it is known to all.
+//! A limit's state (`portico_core::limit`) is one value, which is compared and swapped as a whole: the value of a *cell* ([`cells`]). That of a
+//! lone GCRA has one number at all times, any other as many as it takes.
 //!
 //! # How it is cleaned up
 //!
@@ -30,42 +25,10 @@ mod value;
 use portico_core::limit::{Draw, Rule, State, Verdict};
 use portico_core::{StoreError, Timestamp, within};
 
-use self::span::hours;
-pub(super) use self::span::{HOUR, is_over, name};
+pub(crate) use self::span::is_over;
+use self::span::{hours, name};
 use self::value::{SEAL, Value, is_sealed, seal};
-
-/// What a store can do, in steps that are atomic each. Values are numbers, 64 bits each.
-pub(super) trait Store {
-    /// A value that was read, to be swapped against.
-    type Read;
-
-    /// Adds to a value of one number, zero where nothing is, and gives the sum. There must be no longer one.
-    fn add(&self, key: &str, number: i64) -> Result<i64, StoreError>;
-
-    /// A value, if there is one.
-    fn value(&self, key: &str) -> Result<Option<Vec<u64>>, StoreError>;
-
-    /// Reads a value that is to be swapped, if there is one.
-    fn read(&self, key: &str) -> Result<(Self::Read, Option<Vec<u64>>), StoreError>;
-
-    /// Replaces a value that was read and was there.
-    fn swap(&self, read: Self::Read, value: &[u64]) -> Result<Swapped, StoreError>;
-
-    /// Waits until it is worth the while to try again for one who was late this many times before.
-    async fn wait(&self, late: u32);
-
-    /// A number that nobody else draws.
-    fn random(&self) -> u64;
-}
-
-/// What became of a swap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Swapped {
-    /// The value is there.
-    Done,
-    /// Another one was there by then.
-    Late,
-}
+use crate::cells::{self, Cell, HOUR, Store, Swapped};
 
 /// One step of the limit of `key`. One whom others overtake is given up at the deadline.
 pub(super) async fn step(
@@ -91,9 +54,6 @@ struct Limit<'a, S> {
     /// How long a span is.
     hours: u64,
 }
-
-/// A cell that can be swapped, and what is in it.
-type Cell<S> = (<S as Store>::Read, Vec<u64>);
 
 impl<S: Store> Limit<'_, S> {
     /// Tries until it succeeds.
@@ -150,43 +110,7 @@ impl<S: Store> Limit<'_, S> {
 
     /// The cell of the limit of this name, made if it is not there.
     fn cell(&self, name: &str) -> Result<Option<Cell<S>>, StoreError> {
-        if self.has_one_number() {
-            return self.made(name).map(Some);
-        }
-        let number = match self.store.value(name)?.as_deref() {
-            None | Some([0]) => self.choose(name)?,
-            Some([number]) => Some(*number),
-            Some(_) => return Err(unreadable(name)),
-        };
-        let Some(number) = number else { return Ok(None) };
-        match self.store.read(&cell(name, number))? {
-            (read, Some(words)) => Ok(Some((read, words))),
-            (_, None) => Err(unreadable(name)),
-        }
-    }
-
-    /// Makes a cell, and lets all know its number.
-    fn choose(&self, name: &str) -> Result<Option<u64>, StoreError> {
-        let (read, words) = self.made(name)?;
-        if words != [0] {
-            return Ok(None);
-        }
-        let number = self.store.random().max(1);
-        self.store.add(&cell(name, number), 0)?;
-        Ok((self.store.swap(read, &[number])? == Swapped::Done).then_some(number))
-    }
-
-    /// What has this name, made if it is not there.
-    fn made(&self, name: &str) -> Result<Cell<S>, StoreError> {
-        if let (read, Some(words)) = self.store.read(name)? {
-            return Ok((read, words));
-        }
-        // when its answer got lost it is there all the same
-        let made = self.store.add(name, 0);
-        match self.store.read(name)? {
-            (read, Some(words)) => Ok((read, words)),
-            (_, None) => made.and(Err(StoreError)),
-        }
+        if self.has_one_number() { cells::made(self.store, name).map(Some) } else { cells::cell(self.store, name) }
     }
 
     fn has_one_number(&self) -> bool {
@@ -200,11 +124,6 @@ impl<S: Store> Limit<'_, S> {
     fn name(&self, span: u64) -> String {
         name(self.hours, span, self.key)
     }
-}
-
-/// Where the cell with this number is.
-fn cell(name: &str, number: u64) -> String {
-    format!("{name}/{number:x}")
 }
 
 fn unreadable(name: &str) -> StoreError {

@@ -84,7 +84,7 @@ impl<'s> Replay<'s> {
 fn authorities(action: &Action) -> impl Iterator<Item = &str> {
     let targets = match action {
         Action::Forward(upstream) => upstream.targets(),
-        Action::Respond(_) | Action::Redirect(_) => &[],
+        Action::Respond(_) | Action::Redirect(_) | Action::Purge => &[],
     };
     targets.iter().filter_map(|target| target.name().rsplit_once("://").map(|(_, authority)| authority))
 }

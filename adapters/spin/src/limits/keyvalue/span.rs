@@ -5,11 +5,10 @@ use std::time::Duration;
 use portico_core::Timestamp;
 use portico_core::limit::Rule;
 
+use crate::cells::HOUR;
+
 /// Where limits are in the store.
 const PREFIX: &str = "limits/";
-
-/// The shortest span of time, in microseconds.
-pub(crate) const HOUR: u64 = 3_600 * 1_000_000;
 
 /// The length of a limit's spans, in hours: at least as long as what is taken is not back, and the same for limits that do not differ
 /// much. So it is for all hours, days, weeks and months of a calendar, which are not of one length.

@@ -242,7 +242,7 @@ fn spans_are_as_long_as_anything_lasts() {
 fn what_is_over_can_be_told_by_its_name() {
     let span = START.as_micros() / HOUR;
     let over = |name: &str| is_over(name, START);
-    assert!(over(&name(1, span - 3, "key")) && over(&cell(&name(1, span - 3, "key"), u64::MAX)));
+    assert!(over(&name(1, span - 3, "key")) && over(&cells::path(&name(1, span - 3, "key"), u64::MAX)));
     assert!(!over(&name(1, span - 2, "key")) && !over(&name(1, span, "key")));
     assert!(!over(&name(32, span / 32 - 2, "key")));
     for other in ["limits/1/cleaned", "keys/1/2/3", "limits/1/x/key", "limits/1/1", "limits/18446744073709551615/9/key"]

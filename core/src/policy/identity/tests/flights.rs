@@ -3,12 +3,14 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::*;
+use crate::cache::{Item, Purge, Reach};
 use crate::limit::{Draw, Rule, Verdict};
 use crate::platform::{CollectError, FetchError, StoreError, Timestamp};
 
@@ -71,6 +73,26 @@ impl Platform for Yard {
         self.sim.write(key, value, keep).await
     }
 
+    async fn cached(&self, key: &str, reach: Reach) -> Result<Option<Arc<Item>>, StoreError> {
+        self.sim.cached(key, reach).await
+    }
+
+    async fn cache(&self, key: &str, item: &Arc<Item>, keep: Duration, reach: Reach) -> Result<(), StoreError> {
+        self.sim.cache(key, item, keep, reach).await
+    }
+
+    fn tee(&self, stream: SimStream, limit: u64) -> (SimStream, SimStream) {
+        self.sim.tee(stream, limit)
+    }
+
+    async fn purges(&self) -> Result<Vec<Purge>, StoreError> {
+        self.sim.purges().await
+    }
+
+    async fn purge(&self, purge: &Purge) -> Result<(), StoreError> {
+        self.sim.purge(purge).await
+    }
+
     fn secret(&self, name: &str) -> Option<String> {
         self.sim.secret(name)
     }
@@ -79,8 +101,8 @@ impl Platform for Yard {
 /// Requests under way, each with what came of it.
 struct Crowd<'a> {
     #[expect(clippy::type_complexity, reason = "a list of boxed futures")]
-    open: Vec<Option<Pin<Box<dyn Future<Output = (String, String, FollowUp)> + 'a>>>>,
-    ended: Rc<RefCell<Vec<(usize, String, FollowUp)>>>,
+    open: Vec<Option<Pin<Box<dyn Future<Output = (String, String, FollowUp<SimStream>)> + 'a>>>>,
+    ended: Rc<RefCell<Vec<(usize, String, FollowUp<SimStream>)>>>,
 }
 
 impl<'a> Crowd<'a> {

@@ -66,7 +66,7 @@ fn remote() -> Gateway {
 }
 
 /// A request that carries a header field; what the auth policy said to it, its detail, and what is left to do.
-async fn call<P: Platform>(gateway: &Gateway, platform: &P, name: &str, value: &str) -> (String, String, FollowUp) {
+async fn call<P: Platform>(gateway: &Gateway, platform: &P, name: &str, value: &str) -> (String, String, FollowUp<P::Stream>) {
     let request = Request::get("/hello").header("host", "a").header(name, value).body(Body::Empty).unwrap();
     let (response, after) = gateway.handle(platform, &Peer::new([127, 0, 0, 1].into(), false), request).await;
     let (code, detail) = said(&after.record);
@@ -83,7 +83,7 @@ fn said(record: &Record) -> (String, String) {
 fn ask(gateway: &Gateway, sim: &Sim, token: &str) -> String {
     block_on(async {
         let (code, _, follow_up) = call(gateway, sim, "authorization", &format!("Bearer {token}")).await;
-        follow_up.run(sim).await;
+        follow_up.run(gateway, sim).await;
         code
     })
 }

@@ -10,6 +10,7 @@
 //! everything else does without.
 
 use std::cell::{Cell, OnceCell};
+use std::rc::Rc;
 use std::time::Duration;
 
 use portico_core::{StoreError, Timestamp};
@@ -18,13 +19,13 @@ use spin_sdk::experimental::wasi::keyvalue::batch;
 use spin_sdk::experimental::wasi::keyvalue::store::{self, Bucket, Error};
 use wasip3::clocks::monotonic_clock;
 
-use super::keyvalue::{HOUR, Store, Swapped, is_over, name};
+use super::{HOUR, Store, Swapped};
 use crate::instance;
 use crate::platform::nanos;
 use crate::values::LABEL;
 
-/// Stands for a limit's key in the name of a value that says who deletes in that hour what is over. No key is like it.
-const CLEANED: &str = "cleaned";
+/// Before the hour in the name of a value that says who deletes in that hour what is over.
+const CLEANED: &str = "cleaned/";
 
 /// The longest wait of one who was late for the first time. It doubles with each further time, [`DOUBLED`] times.
 const WAIT: Duration = Duration::from_millis(1);
@@ -35,32 +36,43 @@ const DOUBLED: u32 = 4;
 /// Keys that are deleted at once.
 const BATCH: usize = 1_000;
 
+thread_local! {
+    static STORE: Rc<Wasi> = Rc::default();
+}
+
+/// The store of this instance.
+pub(crate) fn store() -> Rc<Wasi> {
+    STORE.with(Rc::clone)
+}
+
 /// The store, open for as long as the instance lives.
 #[derive(Debug, Default)]
 pub(crate) struct Wasi {
     bucket: OnceCell<Bucket>,
-    /// Whether this instance counted anything.
-    counted: Cell<bool>,
+    /// Whether this instance puts anything there that is over some time.
+    puts: Cell<bool>,
     /// The hour in which this instance last looked whether something is to be deleted.
     looked: Cell<u64>,
 }
 
 impl Wasi {
-    /// Notes that something is counted.
-    pub(super) fn counted(&self) {
-        self.counted.set(true);
+    /// Notes that something is put there that is over some time.
+    pub(crate) fn puts(&self) {
+        self.puts.set(true);
     }
 
-    /// Deletes what is over, if nobody did so in this hour yet.
-    pub(super) fn clean_up(&self, now: Timestamp) {
+    /// Deletes what is over by its name, if nobody did so in this hour yet.
+    pub(crate) fn clean_up(&self, now: Timestamp, is_over: impl Fn(&str) -> bool) {
         let hour = now.as_micros() / HOUR;
-        if !self.counted.get() || self.looked.replace(hour) == hour {
+        if !self.puts.get() || self.looked.replace(hour) == hour {
             return;
         }
-        // whoever counts first does it; what is left is left for the next hour
-        if self.add(&name(1, hour, CLEANED), 1) == Ok(1) && self.delete(now).is_err() {
+        let over =
+            |name: &str| is_over(name) || name.strip_prefix(CLEANED).is_some_and(|past| past != hour.to_string());
+        // whoever comes first does it; what is left is left for the next hour
+        if self.add(&format!("{CLEANED}{hour}"), 1) == Ok(1) && self.delete(over).is_err() {
             eprintln!(
-                "what limits left in the key-value store could not be deleted\nhelp: Spin lists no more than a million keys: \
+                "what limits and responses left in the key-value store could not be deleted\nhelp: Spin lists no more than a million keys: \
                  with more of them count in a Redis, which portico_limits names"
             );
         }
@@ -68,9 +80,9 @@ impl Wasi {
 
     /// Deletes what is over. All keys come at once: as long as somebody reads Spin's stream of keys, its SQLite store does nothing
     /// else, and whoever asks it for something in between waits for ever, the reader included.
-    fn delete(&self, now: Timestamp) -> Result<(), StoreError> {
+    fn delete(&self, is_over: impl Fn(&str) -> bool) -> Result<(), StoreError> {
         let keys = self.bucket()?.list_keys(None).map_err(failed)?.keys;
-        let over: Vec<_> = keys.into_iter().filter(|key| is_over(key, now)).collect();
+        let over: Vec<_> = keys.into_iter().filter(|key| is_over(key)).collect();
         for some in over.chunks(BATCH) {
             batch::delete_many(self.bucket()?, some).map_err(failed)?;
         }

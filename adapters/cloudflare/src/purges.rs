@@ -1,0 +1,112 @@
+//! Purges: one Durable Object keeps them for the whole world. It is of the class of rate limits (`RateLimit` in `js/worker.js`), so
+//! that there is nothing more to bind, under a name that no limit has.
+
+use portico_core::StoreError;
+use portico_core::cache::{Purge, Purges, Scope};
+use wasm_bindgen::prelude::*;
+use worker::Env;
+
+use crate::limits::BINDING;
+
+/// The name of the object. Names of limits have a colon.
+const NAME: &str = "purges";
+
+#[wasm_bindgen]
+extern "C" {
+    type Object;
+
+    #[wasm_bindgen(method, catch)]
+    async fn purges(this: &Object) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    async fn purge(this: &Object, line: &str) -> Result<JsValue, JsValue>;
+}
+
+/// What was purged. Without the binding nothing can have been.
+pub(crate) async fn all(env: &Env) -> Result<Vec<Purge>, StoreError> {
+    if env.durable_object(BINDING).is_err() {
+        return Ok(Vec::new());
+    }
+    let lines = object(env)?.purges().await.map_err(failed)?;
+    let lines = lines.as_string().ok_or_else(|| failed("no text"))?;
+    let purges: Option<_> = lines.lines().map(Purge::decode).collect();
+    purges.ok_or_else(|| failed("what another version of Portico wrote cannot be read"))
+}
+
+/// Adds a purge. When this returns, it is durable.
+pub(crate) async fn tell(env: &Env, purge: &Purge) -> Result<(), StoreError> {
+    object(env)?.purge(&purge.encode()).await.map(drop).map_err(failed)
+}
+
+fn object(env: &Env) -> Result<Object, StoreError> {
+    let stub = env.durable_object(BINDING).and_then(|namespace| namespace.get_by_name(NAME)).map_err(failed)?;
+    Ok(stub.into_rpc())
+}
+
+fn failed(error: impl std::fmt::Debug) -> StoreError {
+    worker::console_error!("purges: {error:?}");
+    StoreError
+}
+
+/// One step of the object: the lines with one more purge, folded as core does. Nothing when `line` cannot be read.
+pub(crate) fn add(lines: &str, line: &str) -> Option<String> {
+    let purge = Purge::decode(line)?;
+    let mut purges = Purges::default();
+    for known in lines.lines() {
+        // whatever it concerned, if another version of Portico wrote it
+        let everything = || Purge { scope: Scope::Everything, at: purge.at, soft: false };
+        purges.add(&Purge::decode(known).unwrap_or_else(everything));
+    }
+    purges.add(&purge);
+    Some(purges.iter().map(|purge| purge.encode()).collect::<Vec<_>>().join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use portico_core::Timestamp;
+
+    use super::*;
+
+    fn purge(scope: Scope, at: u64) -> Purge {
+        Purge { scope, at: Timestamp::from_secs(at), soft: false }
+    }
+
+    fn read(lines: &str) -> Vec<Purge> {
+        let mut purges: Vec<_> = lines.lines().map(|line| Purge::decode(line).unwrap()).collect();
+        purges.sort_by_key(|purge| purge.at);
+        purges
+    }
+
+    #[test]
+    fn a_purge_comes_to_those_that_are_there() {
+        let (first, second) = (purge(Scope::Tag("a\nb".into()), 1), purge(Scope::Url("a.example/\u{e9}?q".into()), 2));
+        let lines = add("", &first.encode()).unwrap();
+        let lines = add(&lines, &second.encode()).unwrap();
+        assert_eq!(read(&lines), [first, second]);
+    }
+
+    #[test]
+    fn what_is_purged_again_has_one_line() {
+        let lines = add("", &purge(Scope::Everything, 1).encode()).unwrap();
+        let lines = add(&lines, &purge(Scope::Everything, 2).encode()).unwrap();
+        assert_eq!(read(&lines), [purge(Scope::Everything, 2)]);
+    }
+
+    #[test]
+    fn lines_are_bounded() {
+        let mut lines = String::new();
+        for at in 1..=1_100 {
+            lines = add(&lines, &purge(Scope::Tag(at.to_string().into()), at).encode()).unwrap();
+        }
+        let purges = read(&lines);
+        assert!(purges.len() <= 1_001, "{}", purges.len());
+        assert!(purges.iter().any(|purge| purge.scope == Scope::Everything));
+    }
+
+    #[test]
+    fn what_cannot_be_read_purges_all_or_is_refused() {
+        let lines = add("of a later version", &purge(Scope::Tag("a".into()), 7).encode()).unwrap();
+        assert!(read(&lines).contains(&purge(Scope::Everything, 7)));
+        assert_eq!(add("", "of a later version"), None);
+    }
+}

@@ -1,0 +1,183 @@
+//! What is left to do for a cache once the response is on its way: storing it, revalidating, looking for what others purged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Method, Request, StatusCode};
+
+use super::flight::{Landing, Lead};
+use super::serve::{Visit, response};
+use crate::cache::{Entry, Item, Lifetime, Reach};
+use crate::context::{Context, Principal};
+use crate::gateway::Gateway;
+use crate::peer::Peer;
+use crate::platform::{CollectError, Platform, Timestamp, within};
+
+/// How long the body of a response that is to be stored may take. The client may take longer.
+const FILL: Duration = Duration::from_secs(50);
+
+/// One thing that is left to do.
+#[derive(Debug)]
+pub(crate) enum Chore<S> {
+    /// A response is stored whose body is still coming.
+    Fill(Box<Fill<S>>),
+    /// A response is stored that is whole.
+    Keep(Keep),
+    /// A stale response was served, and is revalidated.
+    Revalidate(Box<Revalidation>),
+    /// What others purged is looked for.
+    LookForPurges,
+}
+
+/// Where a response is kept.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// The request's key.
+    pub(super) key: String,
+    /// By what the response varies, and what the request said there.
+    pub(super) variant: Option<(Vec<HeaderName>, String)>,
+    pub(super) reach: Reach,
+}
+
+/// A response that is to be stored, without its body.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    /// What purges call it.
+    pub(super) url: String,
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) requested: Timestamp,
+    pub(super) received: Timestamp,
+    pub(super) lifetime: Lifetime,
+}
+
+/// A response whose body is still coming.
+#[derive(Debug)]
+pub(crate) struct Fill<S> {
+    /// All of it but its body.
+    pub(super) draft: Draft,
+    pub(super) place: Place,
+    /// The length that it declares.
+    pub(super) declared: Option<u64>,
+    /// The most bytes that are stored.
+    pub(super) max: u64,
+    pub(super) body: S,
+    pub(super) lead: Option<Lead>,
+}
+
+/// A response that is whole.
+#[derive(Debug)]
+pub(crate) struct Keep {
+    pub(super) item: Arc<Item>,
+    pub(super) place: Place,
+    pub(super) lead: Option<Lead>,
+}
+
+/// A request whose response was stale, to be made once more for the cache.
+#[derive(Debug)]
+pub(crate) struct Revalidation {
+    peer: Peer,
+    request: Request<()>,
+    principal: Option<Arc<Principal>>,
+    stale: Arc<Item>,
+    lead: Lead,
+}
+
+impl<S> Chore<S> {
+    /// Does it. What goes wrong is a miss for the next request.
+    pub(crate) async fn run<P: Platform<Stream = S>>(self, gateway: &Gateway, platform: &P) {
+        match self {
+            Self::Fill(fill) => fill.run(platform).await,
+            Self::Keep(keep) => keep.run(platform).await,
+            Self::Revalidate(revalidation) => revalidation.run(gateway, platform).await,
+            Self::LookForPurges => _ = gateway.responses.look_for_purges(platform).await,
+        }
+    }
+}
+
+impl Draft {
+    /// With its body.
+    pub(super) fn entry(self, body: Bytes) -> Entry {
+        let Self { url, status, headers, requested, received, lifetime } = self;
+        Entry::new(&url, status, headers, body, requested, received, lifetime)
+    }
+}
+
+impl<S> Fill<S> {
+    async fn run<P: Platform<Stream = S>>(self, platform: &P) {
+        let Self { draft, place, declared, max, body, lead } = self;
+        let collected = within(platform.sleep(FILL), platform.collect(body, max)).await;
+        match collected {
+            // a body that is shorter than declared broke off
+            Some(Ok(body)) if declared.is_none_or(|declared| declared == body.len() as u64) => {
+                let item = Arc::new(Item::Response(draft.entry(body)));
+                Keep { item, place, lead }.run(platform).await;
+            }
+            Some(Err(CollectError::TooLarge)) => {
+                if let Some(lead) = lead {
+                    lead.pass(platform.now());
+                }
+            }
+            _ => {
+                if let Some(lead) = lead {
+                    lead.release();
+                }
+            }
+        }
+    }
+}
+
+impl Keep {
+    async fn run<P: Platform>(self, platform: &P) {
+        let Self { item, place, lead } = self;
+        let Some(entry) = response(&item) else { return };
+        if let Some(lead) = &lead {
+            lead.land(Landing { item: Arc::clone(&item), variant: place.variant.clone() });
+        }
+        let keep = entry.keep(platform.now());
+        // a cache that cannot be written has nothing to say next time
+        let kept = platform.cache(&place.own_key(), &item, keep, place.reach).await;
+        if let (Ok(()), Some((names, _))) = (kept, &place.variant) {
+            let varies = Arc::new(Item::Varies(names.clone()));
+            _ = platform.cache(&place.key, &varies, keep, place.reach).await;
+        }
+    }
+}
+
+impl Revalidation {
+    pub(super) fn new(context: &Context<'_>, stale: Arc<Item>, lead: Lead) -> Self {
+        let mut request = Request::new(());
+        *request.method_mut() = Method::GET;
+        *request.uri_mut() = context.uri.clone();
+        *request.version_mut() = context.version;
+        *request.headers_mut() = context.headers.clone();
+        let peer = Peer {
+            address: context.peer,
+            secure: context.secure,
+            country: context.country,
+            asn: context.asn,
+            certificate: context.certificate.clone(),
+        };
+        Self { peer, request, principal: context.principal.clone(), stale, lead }
+    }
+
+    async fn run<P: Platform>(self, gateway: &Gateway, platform: &P) {
+        let Self { peer, request, principal, stale, lead } = self;
+        let mut context = Context::new(platform, &peer, &gateway.trusted_proxies, request.into_parts().0);
+        context.principal = principal;
+        let Some(route) = gateway.again(&mut context) else { return };
+        let Some(cache) = &route.policies.cache else { return };
+        let key = cache.key.of(&context);
+        let (visit, mut chores) = (Visit { gateway, route, cache, platform, key }, Vec::new());
+        let whole = visit.fetch(&mut context, &mut chores, Some(stale), true, true, Some(lead)).await;
+        drop(whole);
+        for chore in chores {
+            match chore {
+                Chore::Fill(fill) => fill.run(platform).await,
+                Chore::Keep(keep) => keep.run(platform).await,
+                Chore::Revalidate(_) | Chore::LookForPurges => {}
+            }
+        }
+    }
+}
