@@ -4,6 +4,7 @@
 mod change;
 mod chore;
 mod compile;
+mod fetch;
 mod flight;
 mod key;
 mod leaks;
@@ -15,10 +16,11 @@ mod serve;
 use crate::cache::{Reach, Rules};
 pub(crate) use change::note_change;
 pub(crate) use chore::Chore;
+pub(crate) use fetch::Ask;
 pub(crate) use key::Key;
 pub(crate) use node::Node;
 pub(crate) use purging::purge;
-pub(crate) use serve::{Ask, serve};
+pub(crate) use serve::serve;
 
 /// A compiled cache.
 #[derive(Debug)]

@@ -361,7 +361,7 @@ fn where_nothing_lasts_in_an_instance_a_cache_is_shared() {
         format!(
             "upstreams: {{ u: {{ targets: [{{ url: 'https://a.test' }}], timeout: 5s }} }}\n\
              routes: [{{ name: a, match: {{ path: /a }}, upstream: u, policies: {{ rate_limit: {{ limit: 1, per: 1s, on_error: deny, \
-             guarantee: approximate }}, cache: {{ ttl: 1m{keys} }} }} }}]\n"
+             guarantee: approximate, by: route }}, cache: {{ ttl: 1m{keys} }} }} }}]\n"
         )
     };
     let found = ["cache_local_only at routes[0].policies.cache"];

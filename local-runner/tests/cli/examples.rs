@@ -13,6 +13,11 @@ fn docs_testing() {
     do_as_written("docs/testing.md");
 }
 
+#[test]
+fn docs_caching() {
+    do_as_written("docs/caching.md");
+}
+
 fn do_as_written(document: &str) {
     let text = std::fs::read_to_string(checkout().join(document)).unwrap();
     let folder = Folder::with("");

@@ -15,7 +15,7 @@ use crate::platform::{CollectError, Platform, within};
 
 /// The most bytes of one request, and how many things it may name.
 const MAX_BODY: u64 = 64 << 10;
-const MOST: usize = 100;
+const MOST: usize = 30;
 
 /// How long the request's body may take.
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);

@@ -98,11 +98,14 @@ impl Platform for Yard {
     }
 }
 
+/// What is left to do behind a response.
+type Left = FollowUp<SimStream>;
+
 /// Requests under way, each with what came of it.
 struct Crowd<'a> {
     #[expect(clippy::type_complexity, reason = "a list of boxed futures")]
-    open: Vec<Option<Pin<Box<dyn Future<Output = (String, String, FollowUp<SimStream>)> + 'a>>>>,
-    ended: Rc<RefCell<Vec<(usize, String, FollowUp<SimStream>)>>>,
+    open: Vec<Option<Pin<Box<dyn Future<Output = (String, String, Left)> + 'a>>>>,
+    ended: Rc<RefCell<Vec<(usize, String, Left)>>>,
 }
 
 impl<'a> Crowd<'a> {

@@ -1,0 +1,316 @@
+//! Step 14 of a request's life: what is asked upstream for the cache, and what is kept of what comes back.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, PRAGMA};
+use http::{HeaderMap, HeaderName, Method, Response, StatusCode, Uri};
+
+use super::Cache;
+use super::chore::{Chore, Draft, Fill, Keep, Place};
+use super::flight::Lead;
+use super::serve::{Chores, Visit, note, response};
+use crate::body::Body;
+use crate::cache::{self, Entry, Item, Lifetime, NotStored, Status, answer, storable, variant, varies};
+use crate::context::Context;
+use crate::decision::{Outcome, Policy, Reason};
+use crate::error::Refusal;
+use crate::forward::hop_by_hop;
+use crate::platform::{Platform, Timestamp};
+
+/// What goes upstream in place of a request that missed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    cache: &'a Cache,
+    /// What is to be validated, if anything is.
+    validates: Option<&'a Entry>,
+    /// Whether the whole response is wanted, whatever part of it the client asked for.
+    whole: bool,
+}
+
+impl Ask<'_> {
+    /// Shapes the fields that go upstream: what is not keyed must not decide about a response that others get.
+    pub(crate) fn shape(&self, headers: &mut HeaderMap) {
+        self.cache.key.clean(headers);
+        match self.validates {
+            Some(entry) => cache::make_conditional(headers, entry),
+            None if self.whole => cache::remove_conditions(headers),
+            None => {}
+        }
+    }
+}
+
+/// What a response says of the one that is stored.
+enum Validated {
+    /// It is still good, with these fields.
+    Holds(Arc<Item>),
+    /// It may no longer be kept, and the response is not one for the client.
+    MayNotBeKept,
+    /// It is another one than the upstream has.
+    Outdated,
+    /// Nothing: it comes in its place, or leaves it alone.
+    Replaced,
+}
+
+impl<'g, P: Platform> Visit<'g, '_, P> {
+    /// Asks upstream, and keeps what comes back if it may be kept. `stale` is what it would replace or validate.
+    pub(super) async fn fetch(
+        &self,
+        context: &mut Context<'g>,
+        chores: &mut Chores<P>,
+        stale: Option<Arc<Item>>,
+        if_error: bool,
+        whole: bool,
+        lead: Option<Lead>,
+    ) -> Result<Response<Body<P::Stream>>, Refusal> {
+        let requested = self.platform.now();
+        // a HEAD cannot replace what is stored: it only shows whether that still holds
+        let get = context.method == Method::GET;
+        let old = stale.as_deref().and_then(response);
+        let mut outcome = self.ask(context, old.filter(|_| get), whole && get).await;
+        let mut received = self.platform.now();
+        let failed = match &outcome {
+            Ok(response) => matches!(response.status().as_u16(), 500 | 502 | 503 | 504),
+            Err(refusal) => refusal.policy == Policy::Forward,
+        };
+        if failed
+            && if_error
+            && let Some(item) = &stale
+        {
+            if let Some(lead) = lead {
+                lead.release();
+            }
+            // the request goes on all the same
+            if let Some(decision) = context.decisions.last_mut().filter(|decision| decision.outcome == Outcome::Deny) {
+                decision.outcome = Outcome::Allow;
+            }
+            return self.stale(context, item, received, "upstream-failed");
+        }
+        if let (Ok(response), Some(old)) = (&outcome, old) {
+            match self.validate(context, old, response, requested, received) {
+                Validated::Holds(item) => {
+                    note(context, |status| status.forward_status(response.status()).stored());
+                    self.keep(context, chores, &item, lead);
+                    let Some(entry) = self::response(&item).filter(|_| get) else { return outcome };
+                    if let Some(decision) = context.decisions.iter_mut().find(|one| one.policy == Policy::Cache) {
+                        decision.reason = Reason::CacheRevalidated;
+                    }
+                    return Ok(answer(entry, &context.method, &context.headers, received));
+                }
+                Validated::MayNotBeKept => {
+                    self.gateway.responses.change(&old.url, received);
+                    outcome = self.ask(context, None, true).await;
+                    received = self.platform.now();
+                }
+                Validated::Outdated => self.gateway.responses.change(&old.url, received),
+                Validated::Replaced => {}
+            }
+        }
+        let mut response = match outcome {
+            Ok(response) => response,
+            Err(refusal) => {
+                if let Some(lead) = lead {
+                    lead.release();
+                }
+                return Err(refusal);
+            }
+        };
+        note(context, |status| status.forward_status(response.status()));
+        match self.judge(context, &response, requested, received) {
+            Ok(lifetime) if whole => {
+                note(context, Status::stored);
+                let draft = Draft {
+                    url: self.cache.key.url(context),
+                    status: response.status(),
+                    headers: response.headers().clone(),
+                    requested,
+                    received,
+                    lifetime,
+                };
+                response = self.fill(context, chores, draft, response, lead);
+            }
+            Ok(_) => {
+                if let Some(lead) = lead {
+                    lead.release();
+                }
+                note(context, |status| status.detail("partial"));
+            }
+            Err(why) => {
+                if let Some(lead) = lead {
+                    lead.pass(received);
+                }
+                note(context, |status| status.detail(why.as_str()));
+            }
+        }
+        _ = cache::take_tags(response.headers_mut());
+        Ok(response)
+    }
+
+    /// Steps 11 to 13 for the cache: what validates `old`, or brings the whole.
+    async fn ask(
+        &self,
+        context: &mut Context<'g>,
+        validates: Option<&Entry>,
+        whole: bool,
+    ) -> Result<Response<Body<P::Stream>>, Refusal> {
+        let ask = Ask { cache: self.cache, validates, whole };
+        let came = context.uri.clone();
+        if let Some(uri) = self.asked_for(&came) {
+            context.uri = uri;
+        }
+        let outcome = self.gateway.produce(self.route, self.platform, context, Body::Empty, Some(ask)).await;
+        context.uri = came;
+        outcome
+    }
+
+    /// What a response says of the one that is stored.
+    fn validate(
+        &self,
+        context: &Context<'_>,
+        old: &Entry,
+        response: &Response<Body<P::Stream>>,
+        requested: Timestamp,
+        received: Timestamp,
+    ) -> Validated {
+        let fields = response.headers();
+        let holds = match context.method {
+            Method::HEAD if response.status() == old.status => match old.is_described_by(fields) {
+                true => true,
+                false => return Validated::Outdated,
+            },
+            Method::HEAD => false,
+            _ => response.status() == StatusCode::NOT_MODIFIED,
+        };
+        if !holds {
+            return Validated::Replaced;
+        }
+        let fresh = old.freshened(&self.cache.rules, &self.heard(context), fields, requested, received);
+        fresh.map_or(Validated::MayNotBeKept, |entry| Validated::Holds(Arc::new(Item::Response(entry))))
+    }
+
+    /// Keeps a response while it is sent. A client that has it already gets 304, and the store gets it all.
+    fn fill(
+        &self,
+        context: &Context<'_>,
+        chores: &mut Chores<P>,
+        draft: Draft,
+        response: Response<Body<P::Stream>>,
+        lead: Option<Lead>,
+    ) -> Response<Body<P::Stream>> {
+        let max = self.cache.rules.max_size;
+        let place = self.place(context, &draft.headers);
+        let has = answer(&draft.clone().entry(Bytes::new()), &context.method, &context.headers, draft.received);
+        let has = (has.status() == StatusCode::NOT_MODIFIED && draft.status != StatusCode::NOT_MODIFIED).then_some(has);
+        let declared = response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let (head, body) = response.into_parts();
+        let mine = match body {
+            Body::Stream(stream) => {
+                let (mine, body) = match has {
+                    Some(_) => (Body::Empty, stream),
+                    None => {
+                        let (first, second) = self.platform.tee(stream, max);
+                        (Body::Stream(first), second)
+                    }
+                };
+                chores.push(Chore::Fill(Box::new(Fill { draft, place, declared, max, body, lead })));
+                mine
+            }
+            whole => {
+                let bytes = if let Body::Full(bytes) = &whole { bytes.clone() } else { Bytes::new() };
+                let item = Arc::new(Item::Response(draft.entry(bytes)));
+                chores.push(Chore::Keep(Keep { item, place, lead }));
+                whole
+            }
+        };
+        has.unwrap_or_else(|| Response::from_parts(head, mine))
+    }
+
+    /// The request target without what of its query is not keyed; `None` when that is all of it.
+    fn asked_for(&self, came: &Uri) -> Option<Uri> {
+        let query = self.cache.key.query(came.query());
+        if query.as_deref() == came.query() {
+            return None;
+        }
+        let mut parts = came.clone().into_parts();
+        let target = query.map_or_else(|| came.path().to_owned(), |query| [came.path(), "?", &query].concat());
+        parts.path_and_query = Some(target.parse().ok()?);
+        Uri::from_parts(parts).ok()
+    }
+
+    /// The request's fields, as far as they count.
+    fn heard<'c>(&self, context: &'c Context<'_>) -> Cow<'c, HeaderMap> {
+        if self.cache.obeys_client {
+            return Cow::Borrowed(&context.headers);
+        }
+        let mut headers = context.headers.clone();
+        headers.remove(CACHE_CONTROL);
+        headers.remove(PRAGMA);
+        Cow::Owned(headers)
+    }
+
+    /// Whether a response may be kept, and for how long.
+    fn judge(
+        &self,
+        context: &Context<'_>,
+        response: &Response<Body<P::Stream>>,
+        requested: Timestamp,
+        received: Timestamp,
+    ) -> Result<Lifetime, NotStored> {
+        let rules = &self.cache.rules;
+        let age = cache::initial_age(response.headers(), requested, received);
+        if response.body().len().is_some_and(|length| length > rules.max_size) {
+            return Err(NotStored::TooLarge);
+        }
+        let request = self.heard(context);
+        storable(rules, &context.method, &request, response.status(), response.headers(), age, received)
+    }
+
+    /// Keeps a response behind the one to the client. Others who wait get it at once.
+    fn keep(&self, context: &Context<'_>, chores: &mut Chores<P>, item: &Arc<Item>, lead: Option<Lead>) {
+        let Some(entry) = response(item) else { return };
+        let place = self.place(context, &entry.headers);
+        chores.push(Chore::Keep(Keep { item: Arc::clone(item), place, lead }));
+    }
+
+    /// Where a response with these fields is kept.
+    fn place(&self, context: &Context<'_>, headers: &HeaderMap) -> Place {
+        let names = varies(headers).unwrap_or_default();
+        let variant = (!names.is_empty()).then(|| {
+            let said = selected(&names, &context.headers);
+            (names, said)
+        });
+        Place { key: self.key.clone(), variant, reach: self.cache.reach }
+    }
+}
+
+impl Place {
+    /// The key under which the response itself stands.
+    pub(super) fn own_key(&self) -> String {
+        match &self.variant {
+            Some((_, said)) => variant_key(&self.key, said),
+            None => self.key.clone(),
+        }
+    }
+}
+
+/// The key under which a variant stands.
+pub(super) fn variant_key(key: &str, said: &str) -> String {
+    format!("{key}/{}", &crate::digest::sha256_hex(said.as_bytes())[..32])
+}
+
+/// What the request says in the fields that select a variant, as its upstream reads it: a field that `Connection` names does not go there
+/// (RFC 9110 §7.6.1), and what is answered without it is not what others get who send it.
+pub(super) fn selected(names: &[HeaderName], headers: &HeaderMap) -> String {
+    if !headers.contains_key(CONNECTION) {
+        return variant(names, headers);
+    }
+    let mut sent = HeaderMap::with_capacity(names.len() + 1);
+    for name in names.iter().filter(|name| **name != CONNECTION).chain([&CONNECTION]) {
+        for line in headers.get_all(name) {
+            sent.append(name, line.clone());
+        }
+    }
+    hop_by_hop::remove(&mut sent);
+    variant(names, &sent)
+}
