@@ -1,4 +1,4 @@
-//! Everything Portico decides: routing, authentication, limits, transforms.
+//! Everything Portico decides: routing, authentication, limits, transforms, caching.
 //!
 //! This crate is the same on every runtime. It does no I/O, reads no clock, draws no randomness, starts no thread and holds no
 //! global: all of that comes through [`Platform`], the only seam. It reads no YAML either (the command line does), and it
@@ -10,14 +10,14 @@
 //!             ┌──────────────────────────────── Gateway::handle ────────────────────────────────┐
 //!  request ─▶ │  1 canonical path      4 CORS, preflight      7 authenticate, authorise         │
 //!             │  2 id, trace, client   5 addresses, size      8 plan, limits by consumer, claim │
-//!             │  3 route               6 limits by ip        11 transform ─▶ 12 forward ──────────────▶ upstream
-//!             │                                                                                 │          │
-//!  response ◀ │ 15 CORS, RateLimit, security and id headers   13 transform  ◀──────────────────────────────┘
+//!             │  3 route               6 limits by ip        10 cache ─▶ 11 transform ─▶ 12 forward ──▶ upstream
+//!             │                                               │                                 │          │
+//!  response ◀ │ 15 CORS, RateLimit, security and id headers ◀─┴─ 14 cache ◀─ 13 transform ◀────────────────┘
 //!             └─────────────────────────────────────────────────────────────────────────────────┘
-//!  16 After: the access log's record, keys fetched anew
+//!  16 After: the access log's record, keys fetched anew, responses stored and revalidated
 //! ```
 //!
-//! 9, 10 and 14 are kept for validation and the cache, which are not there yet.
+//! 9 is kept for validation, which is not there yet.
 //! The order is fixed, so that no configuration can put one policy before another it depends on.
 //!
 //! # Example
@@ -54,7 +54,7 @@
 //! # Index
 //!
 //! [`Gateway`] is the spine; [`config`] compiles one; [`policy`] holds what it asks and does, [`route`] and [`forward`] what comes
-//! before and after; [`decision`] lists every reason; [`explain`] tells them step by step, [`debug`] to whom; [`sim`] stands in
+//! before and after; [`cache`] is RFC 9111; [`decision`] lists every reason; [`explain`] tells them step by step, [`debug`] to whom; [`sim`] stands in
 //! for a platform.
 
 #![forbid(unsafe_code)]

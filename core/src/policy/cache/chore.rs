@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, Method, Request, StatusCode};
 use super::flight::{Landing, Lead};
 use super::serve::{Visit, response};
 use crate::cache::{Entry, Item, Lifetime, Reach};
-use crate::context::{Context, Principal};
+use crate::context::{Context, Principal, RequestId, Trace};
 use crate::gateway::Gateway;
 use crate::peer::Peer;
 use crate::platform::{CollectError, Platform, Timestamp, within};
@@ -79,6 +79,8 @@ pub(crate) struct Keep {
 pub(crate) struct Revalidation {
     peer: Peer,
     request: Request<()>,
+    id: RequestId,
+    trace: Trace,
     principal: Option<Arc<Principal>>,
     stale: Arc<Item>,
     lead: Lead,
@@ -159,13 +161,14 @@ impl Revalidation {
             asn: context.asn,
             certificate: context.certificate.clone(),
         };
-        Self { peer, request, principal: context.principal.clone(), stale, lead }
+        let (id, trace, principal) = (context.id.clone(), context.trace, context.principal.clone());
+        Self { peer, request, id, trace, principal, stale, lead }
     }
 
     async fn run<P: Platform>(self, gateway: &Gateway, platform: &P) {
-        let Self { peer, request, principal, stale, lead } = self;
+        let Self { peer, request, id, trace, principal, stale, lead } = self;
         let mut context = Context::new(platform, &peer, &gateway.trusted_proxies, request.into_parts().0);
-        context.principal = principal;
+        (context.id, context.trace, context.principal) = (id, trace, principal);
         let Some(route) = gateway.again(&mut context) else { return };
         let Some(cache) = &route.policies.cache else { return };
         let key = cache.key.of(&context);

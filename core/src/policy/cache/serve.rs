@@ -118,10 +118,11 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
             }
             _ => {}
         }
-        let forward = match (&reuse, wish.no_cache) {
-            (Some(_), true) => Forward::Request,
-            (Some(_), false) => Forward::Stale,
-            (None, _) => found.miss,
+        let fresh = |entry: &Entry| entry.age_at(now) < entry.lifetime.fresh && !entry.lifetime.no_cache;
+        let forward = match found.item.as_deref().and_then(response) {
+            Some(entry) if fresh(entry) && purged.is_none() => Forward::Request,
+            Some(_) => Forward::Stale,
+            None => found.miss,
         };
         let part = context.headers.contains_key(&RANGE) && reuse.is_none();
         let alone = part || context.method != Method::GET || wish.no_cache || wish.no_store || !self.cache.coalesce;
