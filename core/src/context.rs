@@ -116,6 +116,8 @@ pub struct Context<'g> {
     pub standings: Vec<rate_limit::Standing<'g>>,
     /// What the cache did, on a route that has one.
     pub cache: Option<cache::Status>,
+    /// Why the upstream wants no response of its own stored, whatever is made of it.
+    pub(crate) unstorable: Option<cache::NotStored>,
     /// The upstream that was asked, as `upstream target`.
     pub upstream: Option<&'g Arc<str>>,
     /// What was decided so far.
@@ -168,6 +170,7 @@ impl<'g> Context<'g> {
             cors: cors::Grant::Nothing,
             standings: Vec::new(),
             cache: None,
+            unstorable: None,
             upstream: None,
             decisions: Vec::with_capacity(8),
             slot: None,

@@ -48,7 +48,7 @@ pub struct Gateway {
     pub(crate) default_cors: Option<cors::Cors>,
     pub(crate) secrets: BTreeSet<Box<str>>,
     /// What is on its way into the cache, and what in it is no longer to be served.
-    pub(crate) responses: Node,
+    pub(crate) responses: Arc<Node>,
 }
 
 /// One compiled route.
@@ -204,7 +204,7 @@ impl Gateway {
         let mut response = match &route.action {
             Action::Respond(respond) => respond.answer(platform, context)?,
             Action::Redirect(redirect) => redirect.answer(platform, context)?,
-            Action::Purge => cache::purge(&self.responses, platform, context, body).await?,
+            Action::Purge => cache::purge(self, platform, context, body).await?,
             Action::Forward(upstream) => {
                 let body = match &policies.body_limit {
                     Some(body_limit) => body_limit.bound(platform, body),
@@ -218,7 +218,16 @@ impl Gateway {
             }
         };
         if let Some(transform) = &policies.response {
+            // what validates a stored response says only what the upstream says anew: the rest is stored already, transformed
+            let validates = ask.is_some() && response.status() == StatusCode::NOT_MODIFIED;
+            if ask.is_some() {
+                context.unstorable = cache::unstorable(response.headers());
+            }
+            let anew: Option<Vec<HeaderName>> = validates.then(|| response.headers().keys().cloned().collect());
             response = transform.apply(platform, context, response, route.action.timeout()).await?;
+            for name in anew.iter().flat_map(|anew| surplus(response.headers(), anew)).collect::<Vec<_>>() {
+                response.headers_mut().remove(name);
+            }
         }
         Ok(response)
     }
@@ -230,8 +239,13 @@ impl Gateway {
     }
 
     /// The route that serves a GET of this path.
-    pub(crate) fn route_of_get(&self, context: &Context<'_>, path: &str, query: Option<&str>) -> Option<&Route> {
-        let (host, headers) = (context.host(), &context.headers);
+    pub(crate) fn route_of_get(
+        &self,
+        host: Option<&str>,
+        headers: &HeaderMap,
+        path: &str,
+        query: Option<&str>,
+    ) -> Option<&Route> {
         let lookup = Lookup { host, path, method: &Method::GET, headers, announced: &[], query };
         match self.router.find(&lookup) {
             Found::Route { index, .. } => self.routes.get(index).ok(),
@@ -364,6 +378,12 @@ impl Gateway {
         response
     }
 
+    /// This gateway in the place of `old`: what that one knows to be no longer served from the cache, this one knows too.
+    #[must_use]
+    pub fn following(self, old: &Self) -> Self {
+        Self { responses: Arc::clone(&old.responses), ..self }
+    }
+
     /// The gateway's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -401,6 +421,11 @@ impl Gateway {
         let route = route.and_then(|name| self.routes.used(name));
         route.map_or_else(|| place::without_route(decision), |route| route.places.of(decision))
     }
+}
+
+/// The names of fields that are not among `names`.
+fn surplus(headers: &HeaderMap, names: &[HeaderName]) -> Vec<HeaderName> {
+    headers.keys().filter(|name| !names.contains(name)).cloned().collect()
 }
 
 fn is_health(context: &Context<'_>) -> bool {

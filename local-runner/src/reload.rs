@@ -59,7 +59,7 @@ impl Reloader {
             Ok(new) if new.gateway.hash() == before => (Reloaded::Unchanged(before), new.watched),
             Ok(new) => {
                 let (now, routes) = (new.gateway.hash(), new.gateway.routes().count());
-                self.current.store(Arc::new(new.gateway));
+                self.current.store(Arc::new(new.gateway.following(&self.current.load())));
                 (Reloaded::Replaced { before, now, routes, report: new.report }, new.watched)
             }
         }

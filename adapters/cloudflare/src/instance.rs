@@ -141,7 +141,10 @@ impl Instance {
         }
         let gateway = match text.as_deref().map(compile) {
             None => self.deployed.borrow().clone(),
-            Some(Ok(gateway)) => Some(Rc::new(gateway)),
+            Some(Ok(gateway)) => Some(Rc::new(match &*self.current.borrow() {
+                Some(old) => gateway.following(old),
+                None => gateway,
+            })),
             Some(Err(error)) => {
                 self.refused.set(self.refused.get() + 1);
                 worker::console_error!(

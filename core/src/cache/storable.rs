@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LAST_MODIFIED, SET_COOKIE, VARY};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LAST_MODIFIED, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::control::Control;
 use super::freshness::{cacheable_by_default, configured, explicit, lifetime};
-use super::{Lifetime, Rules, Wish};
+use super::{Lifetime, Rules, Wish, varies};
 use crate::platform::Timestamp;
 
 /// Whether a response may be kept, and for how long (§3, §4.2).
@@ -44,7 +44,7 @@ pub fn storable(
         (control.private, NotStored::Private),
         (request.contains_key(AUTHORIZATION) && !authorized, NotStored::Authorization),
         (response.contains_key(SET_COOKIE) && !control.unstored.contains(&SET_COOKIE), NotStored::SetCookie),
-        (varies_by_all(response), NotStored::VaryStar),
+        (varies(response).is_none(), NotStored::VaryStar),
         (!expected, NotStored::Status),
         (!of_a_type(&rules.content_types, response), NotStored::ContentType),
         (content_length(response).is_some_and(|length| length > rules.max_size), NotStored::TooLarge),
@@ -106,11 +106,6 @@ impl NotStored {
 fn understood(status: StatusCode) -> bool {
     let code = status.as_u16();
     matches!(code, 200..=206 | 300..=305 | 307 | 308 | 400..=417 | 421 | 422 | 426 | 500..=505)
-}
-
-fn varies_by_all(response: &HeaderMap) -> bool {
-    let mut names = response.get_all(VARY).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-    names.any(|name| name.trim_ascii() == b"*")
 }
 
 /// Whether the response has one of these media types: `text/html`, or `text/*`. Any does when there are none.

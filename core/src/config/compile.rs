@@ -101,7 +101,7 @@ impl Frame {
             router,
             default_cors,
             secrets,
-            responses: Node::default(),
+            responses: Arc::new(Node::default()),
         }
     }
 }
@@ -280,6 +280,14 @@ impl Compiler {
                     .help("names tell routes apart in logs and limits");
             }
         }
+    }
+
+    /// What an upstream's targets are called; none of one that has errors.
+    pub(crate) fn targets(&self, upstream: &str) -> Vec<Arc<str>> {
+        let upstream = self.parts.upstreams.get(upstream).and_then(Option::as_ref);
+        upstream
+            .map(|upstream| upstream.targets().iter().map(|target| Arc::clone(target.name())).collect())
+            .unwrap_or_default()
     }
 
     /// All that is matched; `None` when there is something wrong with it.

@@ -16,7 +16,7 @@ mod serve;
 use crate::cache::{Reach, Rules};
 pub(crate) use change::note_change;
 pub(crate) use chore::Chore;
-pub(crate) use fetch::Ask;
+pub(crate) use fetch::{Ask, unstorable};
 pub(crate) use key::Key;
 pub(crate) use node::Node;
 pub(crate) use purging::purge;

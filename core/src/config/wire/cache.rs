@@ -69,7 +69,7 @@ pub struct CacheKey {
     pub query: CacheQuery,
     /// Request header fields, besides those that the response names in Vary.
     pub headers: Vec<String>,
-    /// Cookies. The others do not go upstream, with [] none. Default: all go upstream, and none is in the key.
+    /// Cookies. The others do not go upstream, with [] none. Default: a request with cookies passes the cache by.
     pub cookies: Option<Vec<String>>,
     /// Claims of the caller's token; needs `auth` on the route.
     pub claims: Vec<String>,

@@ -1,10 +1,14 @@
 //! Invalidation (RFC 9111 §4.4): a request that may have changed what is at a URL, and succeeded, ends the use of what is stored of it.
 
+use std::collections::BTreeMap;
+
 use http::header::{CONTENT_LOCATION, LOCATION};
 use http::{HeaderName, Response, StatusCode, Uri};
 
 use crate::body::Body;
+use crate::cache::Entry;
 use crate::context::Context;
+use crate::digest;
 use crate::gateway::Gateway;
 use crate::platform::Timestamp;
 
@@ -22,7 +26,8 @@ pub(crate) fn note_change<S>(gateway: &Gateway, context: &Context<'_>, response:
 }
 
 fn changed(gateway: &Gateway, context: &Context<'_>, path: &str, query: Option<&str>, now: Timestamp) {
-    if let Some(cache) = gateway.route_of_get(context, path, query).and_then(|route| route.policies.cache.as_ref()) {
+    let route = gateway.route_of_get(context.host(), &context.headers, path, query);
+    if let Some(cache) = route.and_then(|route| route.policies.cache.as_ref()) {
         gateway.responses.change(&cache.key.url_at(context, path, query), now);
     }
 }
@@ -34,4 +39,79 @@ fn named<S>(context: &Context<'_>, response: &Response<Body<S>>, name: &HeaderNa
     let here = context.host()?;
     let same = uri.authority().is_none_or(|authority| authority.as_str().eq_ignore_ascii_case(here));
     (same && uri.path().starts_with('/')).then_some(uri)
+}
+
+/// Of how many URLs it is known when they were last changed.
+const MOST: usize = 16_384;
+
+/// What was changed, and when: of each URL 128 bits of hash, so that whoever chooses URLs does not choose how much is held. When there are
+/// too many, the older half counts as all URLs: more is asked for again than was changed, and never less.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    urls: BTreeMap<u128, Timestamp>,
+    /// When the last one was of those that are no longer known one by one.
+    everything: Option<Timestamp>,
+    /// When the last one was.
+    latest: Option<Timestamp>,
+}
+
+impl Changes {
+    /// What is at a URL (`host/path?query`) was changed.
+    pub(super) fn add(&mut self, url: &str, at: Timestamp) {
+        self.latest = self.latest.max(Some(at));
+        let known = self.urls.entry(id(url)).or_insert(at);
+        *known = at.max(*known);
+        if self.urls.len() > MOST {
+            let mut times: Vec<Timestamp> = self.urls.values().copied().collect();
+            let middle = times.len() / 2;
+            let until = *times.select_nth_unstable(middle).1;
+            self.urls.retain(|_, at| *at > until);
+            self.everything = self.everything.max(Some(until));
+        }
+    }
+
+    /// Whether a response may be from before: it was asked for until then.
+    pub(super) fn concern(&self, entry: &Entry) -> bool {
+        let after = |at: Option<Timestamp>| at.is_some_and(|at| entry.requested <= at);
+        after(self.latest) && (after(self.everything) || after(self.urls.get(&id(&entry.url)).copied()))
+    }
+}
+
+fn id(url: &str) -> u128 {
+    let [first @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = digest::sha256(url.as_bytes());
+    u128::from_be_bytes(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::Lifetime;
+
+    const START: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+    fn entry(url: &str, at: Timestamp) -> Entry {
+        Entry::new(url, StatusCode::OK, http::HeaderMap::new(), bytes::Bytes::new(), at, at, Lifetime::default())
+    }
+
+    #[test]
+    fn a_change_concerns_what_was_asked_for_before() {
+        let mut changes = Changes::default();
+        let later = |micros| START + std::time::Duration::from_micros(micros);
+        changes.add("a/1", later(1));
+        assert!(changes.concern(&entry("a/1", START)) && changes.concern(&entry("a/1", later(1))));
+        assert!(!changes.concern(&entry("a/1", later(2))) && !changes.concern(&entry("a/2", START)));
+    }
+
+    #[test]
+    fn what_is_held_is_bounded_and_never_laxer() {
+        let mut changes = Changes::default();
+        for index in 0..3 * MOST as u64 {
+            changes.add(&format!("a/{index}"), Timestamp::from_micros(START.as_micros() + index));
+            assert!(changes.urls.len() <= MOST);
+        }
+        for index in 0..3 * MOST as u64 {
+            assert!(changes.concern(&entry(&format!("a/{index}"), START)), "{index}");
+        }
+        assert!(!changes.concern(&entry("a/0", Timestamp::from_micros(START.as_micros() + 3 * MOST as u64))));
+    }
 }

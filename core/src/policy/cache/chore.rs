@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{CACHE_CONTROL, PRAGMA};
 use http::{HeaderMap, HeaderName, Method, Request, StatusCode};
 
 use super::flight::{Landing, Lead};
 use super::serve::{Visit, response};
-use crate::cache::{Entry, Item, Lifetime, Reach};
+use crate::cache::{self, Entry, Item, Lifetime, Reach};
 use crate::context::{Context, Principal, RequestId, Trace};
 use crate::gateway::Gateway;
 use crate::peer::Peer;
@@ -153,7 +154,12 @@ impl Revalidation {
         *request.method_mut() = Method::GET;
         *request.uri_mut() = context.uri.clone();
         *request.version_mut() = context.version;
-        *request.headers_mut() = context.headers.clone();
+        let headers = request.headers_mut();
+        headers.clone_from(&context.headers);
+        // what the client wished of its own response
+        cache::remove_conditions(headers);
+        headers.remove(CACHE_CONTROL);
+        headers.remove(PRAGMA);
         let peer = Peer {
             address: context.peer,
             secure: context.secure,

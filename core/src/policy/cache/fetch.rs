@@ -12,7 +12,7 @@ use super::chore::{Chore, Draft, Fill, Keep, Place};
 use super::flight::Lead;
 use super::serve::{Chores, Visit, note, response};
 use crate::body::Body;
-use crate::cache::{self, Entry, Item, Lifetime, NotStored, Status, answer, storable, variant, varies};
+use crate::cache::{self, Entry, Item, Lifetime, NotStored, Reuse, Status, Wish, answer, storable, variant, varies};
 use crate::context::Context;
 use crate::decision::{Outcome, Policy, Reason};
 use crate::error::Refusal;
@@ -64,7 +64,7 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
         whole: bool,
         lead: Option<Lead>,
     ) -> Result<Response<Body<P::Stream>>, Refusal> {
-        let requested = self.platform.now();
+        let mut requested = self.platform.now();
         // a HEAD cannot replace what is stored: it only shows whether that still holds
         let get = context.method == Method::GET;
         let old = stale.as_deref().and_then(response);
@@ -91,7 +91,9 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
             match self.validate(context, old, response, requested, received) {
                 Validated::Holds(item) => {
                     note(context, |status| status.forward_status(response.status()).stored());
-                    self.keep(context, chores, &item, lead);
+                    if !Wish::of(&self.heard(context)).no_store {
+                        self.keep(context, chores, &item, lead);
+                    }
                     let Some(entry) = self::response(&item).filter(|_| get) else { return outcome };
                     if let Some(decision) = context.decisions.iter_mut().find(|one| one.policy == Policy::Cache) {
                         decision.reason = Reason::CacheRevalidated;
@@ -100,6 +102,7 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
                 }
                 Validated::MayNotBeKept => {
                     self.gateway.responses.change(&old.url, received);
+                    requested = self.platform.now();
                     outcome = self.ask(context, None, true).await;
                     received = self.platform.now();
                 }
@@ -137,8 +140,13 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
                 note(context, |status| status.detail("partial"));
             }
             Err(why) => {
-                if let Some(lead) = lead {
-                    lead.pass(received);
+                // what is of this request or of bad times says nothing of the next one
+                let passing = response.status().is_server_error()
+                    || matches!(why, NotStored::RequestNoStore | NotStored::Authorization);
+                match lead {
+                    Some(lead) if passing => lead.release(),
+                    Some(lead) => lead.pass(received),
+                    None => {}
                 }
                 note(context, |status| status.detail(why.as_str()));
             }
@@ -156,6 +164,7 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
     ) -> Result<Response<Body<P::Stream>>, Refusal> {
         let ask = Ask { cache: self.cache, validates, whole };
         let came = context.uri.clone();
+        context.unstorable = None;
         if let Some(uri) = self.asked_for(&came) {
             context.uri = uri;
         }
@@ -185,7 +194,8 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
         if !holds {
             return Validated::Replaced;
         }
-        let fresh = old.freshened(&self.cache.rules, &self.heard(context), fields, requested, received);
+        // what this one request may have stored says nothing of what is stored already
+        let fresh = old.freshened(&self.cache.rules, &HeaderMap::new(), fields, requested, received);
         fresh.map_or(Validated::MayNotBeKept, |entry| Validated::Holds(Arc::new(Item::Response(entry))))
     }
 
@@ -200,7 +210,18 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
     ) -> Response<Body<P::Stream>> {
         let max = self.cache.rules.max_size;
         let place = self.place(context, &draft.headers);
-        let has = answer(&draft.clone().entry(Bytes::new()), &context.method, &context.headers, draft.received);
+        let preview = draft.clone().entry(Bytes::new());
+        let lead = match preview.reuse(&Wish::NONE, draft.received) {
+            Reuse::AsItIs | Reuse::WhileRevalidating => lead,
+            // nobody but its own client can use it as it is
+            _ => {
+                if let Some(lead) = lead {
+                    lead.pass(draft.received);
+                }
+                None
+            }
+        };
+        let has = answer(&preview, &context.method, &context.headers, draft.received);
         let has = (has.status() == StatusCode::NOT_MODIFIED && draft.status != StatusCode::NOT_MODIFIED).then_some(has);
         let declared = response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let (head, body) = response.into_parts();
@@ -262,6 +283,9 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
         if response.body().len().is_some_and(|length| length > rules.max_size) {
             return Err(NotStored::TooLarge);
         }
+        if let Some(why) = context.unstorable {
+            return Err(why);
+        }
         let request = self.heard(context);
         storable(rules, &context.method, &request, response.status(), response.headers(), age, received)
     }
@@ -297,6 +321,16 @@ impl Place {
 /// The key under which a variant stands.
 pub(super) fn variant_key(key: &str, said: &str) -> String {
     format!("{key}/{}", &crate::digest::sha256_hex(said.as_bytes())[..32])
+}
+
+/// Whether an upstream forbids to store its response: what a route makes of its fields does not take that away.
+pub(crate) fn unstorable(headers: &HeaderMap) -> Option<NotStored> {
+    let control = cache::Control::of(headers);
+    match () {
+        () if control.no_store && !control.must_understand => Some(NotStored::NoStore),
+        () if control.private => Some(NotStored::Private),
+        () => None,
+    }
 }
 
 /// What the request says in the fields that select a variant, as its upstream reads it: a field that `Connection` names does not go there

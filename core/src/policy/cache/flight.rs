@@ -27,9 +27,20 @@ const PASS: Duration = Duration::from_secs(10);
 /// The most keys of which something is known. Beyond it nobody waits for anybody.
 const MOST: usize = 16_384;
 
+/// After which time what is known of keys is looked through again for what is over.
+const SWEEP: Duration = Duration::from_secs(1);
+
 /// The flights of one gateway, by key.
 #[derive(Debug, Default)]
-pub(super) struct Flights(Arc<Mutex<HashMap<Box<str>, Known>>>);
+pub(super) struct Flights(Arc<Mutex<Keys>>);
+
+/// What is known of keys.
+#[derive(Debug, Default)]
+struct Keys {
+    known: HashMap<Box<str>, Known>,
+    /// When what was over was last taken out.
+    swept: Timestamp,
+}
 
 /// What is known of a key.
 #[derive(Debug)]
@@ -83,7 +94,7 @@ pub(super) enum Turn {
 /// The right to fly. Others are told how it ended, at the latest when it is dropped.
 #[derive(Debug)]
 pub(super) struct Lead {
-    flights: Arc<Mutex<HashMap<Box<str>, Known>>>,
+    flights: Arc<Mutex<Keys>>,
     flight: Arc<Flight>,
     key: Box<str>,
 }
@@ -91,7 +102,8 @@ pub(super) struct Lead {
 impl Flights {
     /// What a request does that has missed `key`.
     pub(super) fn board(&self, key: &str, now: Timestamp) -> Turn {
-        let mut known = lock(&self.0);
+        let mut keys = lock(&self.0);
+        let Keys { known, swept } = &mut *keys;
         match known.get(key) {
             Some(Known::Flying(flight)) if now.is_within(LONGEST, flight.since) => {
                 return Turn::Follow(Arc::clone(flight));
@@ -99,14 +111,15 @@ impl Flights {
             Some(Known::Pass(until)) if now < *until => return Turn::Alone,
             _ => {}
         }
-        if known.len() >= MOST {
+        if known.len() >= MOST && !now.is_within(SWEEP, *swept) {
+            *swept = now;
             known.retain(|_, known| match known {
                 Known::Flying(flight) => now.is_within(LONGEST, flight.since),
                 Known::Pass(until) => now < *until,
             });
-            if known.len() >= MOST {
-                return Turn::Alone;
-            }
+        }
+        if known.len() >= MOST {
+            return Turn::Alone;
         }
         let flight = Arc::new(Flight { since: now, stage: Mutex::new(Stage::Flying) });
         known.insert(key.into(), Known::Flying(Arc::clone(&flight)));
@@ -142,7 +155,8 @@ impl Lead {
     }
 
     fn end(&self, stage: Stage, then: Option<Known>) {
-        let mut known = lock(&self.flights);
+        let mut keys = lock(&self.flights);
+        let known = &mut keys.known;
         // another one may fly by now
         if matches!(known.get(&self.key), Some(Known::Flying(flight)) if Arc::ptr_eq(flight, &self.flight)) {
             match then {
@@ -150,7 +164,7 @@ impl Lead {
                 None => drop(known.remove(&self.key)),
             }
         }
-        drop(known);
+        drop(keys);
         let mut current = lock(&self.flight.stage);
         if matches!(*current, Stage::Flying) {
             *current = stage;

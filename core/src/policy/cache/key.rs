@@ -12,6 +12,7 @@ use crate::config::wire::CacheBy;
 use crate::context::{Context, Principal};
 use crate::digest;
 use crate::forward::{forwarded, hop_by_hop};
+use crate::gateway::Gateway;
 use crate::route;
 use crate::template::Variable;
 
@@ -181,17 +182,35 @@ impl Parts {
     }
 }
 
-/// What purges call the resource of an absolute URL; `None` when it is none of `http` or `https`.
-pub(super) fn url_of(text: &str) -> Option<String> {
-    let uri: Uri = text.parse().ok()?;
-    let secure = match uri.scheme_str()? {
-        "https" => true,
-        "http" => false,
-        _ => return None,
-    };
-    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
-    let path = route::canonical(uri.path()).ok()?;
-    Some(url(&host(authority.as_str(), secure), &path.path, Query::All.keyed(uri.query())))
+/// The resource of an absolute URL.
+pub(super) struct Address {
+    host: String,
+    path: String,
+    query: Option<String>,
+}
+
+impl Address {
+    /// `None` when it is no URL of `http` or `https`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let uri: Uri = text.parse().ok()?;
+        let secure = match uri.scheme_str()? {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
+        let path = route::canonical(uri.path()).ok()?.path.into_owned();
+        Some(Self { host: host(authority.as_str(), secure).into_owned(), path, query: uri.query().map(str::to_owned) })
+    }
+
+    /// What purges call it: with its whole query, and as the route that serves it has it in its key.
+    pub(super) fn urls(&self, gateway: &Gateway) -> Vec<String> {
+        let Self { host, path, query } = self;
+        let route = gateway.route_of_get(Some(host), &HeaderMap::new(), path, query.as_deref());
+        let keyed = route.and_then(|route| route.policies.cache.as_ref()).map(|cache| &cache.key.query);
+        let queries = [Some(&Query::All), keyed.filter(|query| !matches!(query, Query::All))];
+        queries.into_iter().flatten().map(|keyed| url(host, path, keyed.keyed(query.as_deref()))).collect()
+    }
 }
 
 fn url(host: &str, path: &str, query: Option<String>) -> String {

@@ -91,7 +91,9 @@ pub(super) fn templates(route: &outline::Route, key: &Key, compiler: &mut Compil
         headers(&request.headers, &at, &mut texts);
     }
     if let Some(response) = crate::policy::on(&route.wire.policies.response).filter(|edit| edit.mode == Mode::Enforce) {
-        headers(&response.headers, &route.policy_at("response"), &mut texts);
+        let at = route.policy_at("response");
+        headers(&response.headers, &at, &mut texts);
+        varies(&response.headers, &at.child_key("headers"), compiler);
     }
     for (at, text) in texts {
         // what is no template is reported where it is compiled
@@ -100,6 +102,18 @@ pub(super) fn templates(route: &outline::Route, key: &Key, compiler: &mut Compil
             let message = format!("what is stored may hold `${{{}}}`, which its key does not", variable.name());
             compiler.error(&at, message).code(Code::CacheKeyIncomplete).help(way_out(variable));
         }
+    }
+}
+
+/// What the upstream says that its response depends on stays said: without it one variant would be served as another.
+fn varies(edit: &wire::HeaderEdit, at: &Pointer, compiler: &mut Compiler) {
+    let is_vary = |name: &String| name.eq_ignore_ascii_case("vary");
+    let set = edit.set.keys().find(|name| is_vary(name)).map(|name| at.child_key("set").child_key(name));
+    let removed = edit.remove.iter().position(is_vary).map(|index| at.child_key("remove").child_index(index));
+    for at in [set, removed].into_iter().flatten() {
+        let message = "what is stored would no longer say what it depends on";
+        let help = "leave Vary as it is, `add` to it, or write `cache: off` here";
+        compiler.error(&at, message).code(Code::CacheKeyIncomplete).help(help);
     }
 }
 

@@ -3,8 +3,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::change::Changes;
 use super::flight::Flights;
-use crate::cache::{Entry, Purge, Purged, Purges, Reach, Scope};
+use crate::cache::{Entry, Purge, Purged, Purges, Reach};
 use crate::platform::{Platform, StoreError, Timestamp};
 
 /// After which time what others purged is looked for again, behind a response.
@@ -13,10 +14,10 @@ const FRESH: Duration = Duration::from_secs(5);
 /// After which time a request waits for it, where nodes share the cache.
 const STALE: Duration = Duration::from_secs(10);
 
-/// Of how many URLs it is known when they were last changed through this node. Of those beyond it, the older half counts as one.
-const CHANGES: usize = 65_536;
+/// How long nobody looks again after somebody did, however that ended.
+const PAUSE: Duration = Duration::from_secs(1);
 
-/// What a gateway remembers of its caches.
+/// What a gateway remembers of its caches. A gateway that takes its place remembers it too.
 #[derive(Debug, Default)]
 pub(crate) struct Node {
     pub(super) flights: Flights,
@@ -24,20 +25,16 @@ pub(crate) struct Node {
 }
 
 /// What is no longer to be served.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Gone {
     /// What was purged, here or elsewhere.
     purges: Purges,
     /// What was changed by requests through this node (RFC 9111 §4.4).
-    changes: Purges,
-    /// When purges were last looked for.
+    changes: Changes,
+    /// When the last look for purges began that succeeded.
     looked: Option<Timestamp>,
-}
-
-impl Default for Gone {
-    fn default() -> Self {
-        Self { purges: Purges::default(), changes: Purges::with_room(CHANGES), looked: None }
-    }
+    /// When the last one of all began.
+    tried: Option<Timestamp>,
 }
 
 /// When purges have to be looked for.
@@ -49,37 +46,45 @@ pub(super) enum Look {
     After,
     /// Before anything is served.
     Now,
+    /// Somebody else does, or failed just now, and nothing is known yet: what is stored may have been purged.
+    Unknown,
 }
 
 impl Node {
     /// What concerns a stored response.
     pub(super) fn purged(&self, entry: &Entry) -> Option<Purged> {
         let gone = self.gone();
-        gone.changes.verdict(entry).or_else(|| gone.purges.verdict(entry))
+        if gone.changes.concern(entry) { Some(Purged::Hard) } else { gone.purges.verdict(entry) }
     }
 
-    /// When purges have to be looked for. Who is told to look is the only one.
+    /// When purges have to be looked for. Who is told to look is the only one for a while.
     pub(super) fn look(&self, reach: Reach, now: Timestamp) -> Look {
         let mut gone = self.gone();
+        let pause = gone.tried.is_some_and(|tried| now.is_within(PAUSE, tried));
         let look = match gone.looked {
-            None => Look::Now,
-            Some(looked) if now.is_within(FRESH, looked) => Look::Not,
+            None if pause => return Look::Unknown,
+            Some(looked) if pause || now.is_within(FRESH, looked) => return Look::Not,
             Some(looked) if reach == Reach::Local || now.is_within(STALE, looked) => Look::After,
-            Some(_) => Look::Now,
+            None | Some(_) => Look::Now,
         };
-        if look != Look::Not {
-            gone.looked = Some(now);
-        }
+        gone.tried = Some(now);
         look
     }
 
+    /// Whether purges were ever found.
+    pub(super) fn knows(&self) -> bool {
+        self.gone().looked.is_some()
+    }
+
     /// Looks for purges. When the store cannot be reached, those hold that are known.
-    pub(crate) async fn look_for_purges<P: Platform>(&self, platform: &P) -> Result<(), StoreError> {
+    pub(super) async fn look_for_purges<P: Platform>(&self, platform: &P) -> Result<(), StoreError> {
+        let began = platform.now();
         let purges = platform.purges().await?;
         let mut gone = self.gone();
         for purge in &purges {
             gone.purges.add(purge);
         }
+        gone.looked = Some(began);
         Ok(())
     }
 
@@ -92,11 +97,39 @@ impl Node {
 
     /// Serves nothing more that was stored of a URL (`host/path?query`), as a request has changed what is there.
     pub(super) fn change(&self, url: &str, at: Timestamp) {
-        self.gone().changes.add(&Purge { scope: Scope::Url(url.into()), at, soft: false });
+        self.gone().changes.add(url, at);
     }
 
     /// A poisoned lock only means that another thread panicked, and nothing here can halfway.
     fn gone(&self) -> MutexGuard<'_, Gone> {
         self.gone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+    #[test]
+    fn nothing_is_served_before_purges_are_known() {
+        let node = Node::default();
+        assert_eq!(node.look(Reach::Shared, START), Look::Now);
+        assert_eq!(node.look(Reach::Shared, START), Look::Unknown, "the first one is still looking");
+        assert_eq!(node.look(Reach::Shared, START + PAUSE), Look::Now, "it never said that it found them");
+    }
+
+    #[test]
+    fn a_look_that_fails_is_made_again() {
+        let node = Node::default();
+        node.gone().looked = Some(START);
+        for later in [FRESH, STALE] {
+            assert_eq!(node.look(Reach::Local, START + later), Look::After);
+            assert_eq!(node.look(Reach::Local, START + later), Look::Not);
+        }
+        assert_eq!(node.look(Reach::Shared, START + STALE + PAUSE), Look::Now);
+        assert_eq!(node.look(Reach::Shared, START + STALE + PAUSE), Look::Not);
+        assert_eq!(node.look(Reach::Shared, START + STALE + PAUSE + PAUSE), Look::Now);
     }
 }

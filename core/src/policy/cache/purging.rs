@@ -4,13 +4,13 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Response};
 use serde::Deserialize;
 
-use super::Node;
-use super::key::url_of;
+use super::key::Address;
 use crate::body::Body;
 use crate::cache::{Purge, Scope};
 use crate::context::Context;
 use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
+use crate::gateway::Gateway;
 use crate::platform::{CollectError, Platform, within};
 
 /// The most bytes of one request, and how many things it may name.
@@ -33,7 +33,7 @@ struct Order {
 
 /// Purges what the request's body says.
 pub(crate) async fn purge<P: Platform>(
-    node: &Node,
+    gateway: &Gateway,
     platform: &P,
     context: &mut Context<'_>,
     body: Body<P::Stream>,
@@ -43,6 +43,9 @@ pub(crate) async fn purge<P: Platform>(
     }
     let bytes = match body {
         Body::Empty => bytes::Bytes::new(),
+        Body::Full(bytes) if bytes.len() as u64 > MAX_BODY => {
+            return Err(context.refused(Refusal::new(Policy::Cache, Reason::BodyTooLarge)));
+        }
         Body::Full(bytes) => bytes,
         Body::Stream(stream) => {
             let collected = within(platform.sleep(TIMEOUT), platform.collect(stream, MAX_BODY)).await;
@@ -60,14 +63,14 @@ pub(crate) async fn purge<P: Platform>(
         Ok(order) => order,
         Err(error) => return Err(context.refused(malformed(format!("What is to be purged cannot be read: {error}.")))),
     };
-    let soft = order.soft;
-    let scopes = match order.scopes() {
+    let (soft, count) = (order.soft, order.count());
+    let scopes = match order.scopes(gateway) {
         Ok(scopes) => scopes,
         Err(detail) => return Err(context.refused(malformed(detail))),
     };
-    let (at, count) = (platform.now(), scopes.len());
+    let at = platform.now();
     for scope in scopes {
-        if node.purge(platform, &Purge { scope, at, soft }).await.is_err() {
+        if gateway.responses.purge(platform, &Purge { scope, at, soft }).await.is_err() {
             let detail = "Not all of it is purged. Purge it again.";
             return Err(context.refused(Refusal::new(Policy::Cache, Reason::StoreUnavailable).detail(detail)));
         }
@@ -82,15 +85,21 @@ pub(crate) async fn purge<P: Platform>(
 
 impl Order {
     /// What it concerns, or what is wrong with it.
-    fn scopes(self) -> Result<Vec<Scope>, String> {
-        let url =
-            |text: &String| url_of(text).ok_or_else(|| format!("`{text}` is no URL like https://example.com/path."));
+    fn scopes(self, gateway: &Gateway) -> Result<Vec<Scope>, String> {
+        let no_url = |text: &str| format!("`{text}` is no URL like https://example.com/path.");
+        let urls = |text: &str| Address::parse(text).map(|at| at.urls(gateway)).ok_or_else(|| no_url(text));
+        match self.count() {
+            0 => return Err("Say what is to be purged: `urls`, `prefixes`, `tags` or `everything`.".to_owned()),
+            count if count > MOST => return Err(format!("At most {MOST} things are purged at once.")),
+            _ => {}
+        }
         let mut scopes: Vec<Scope> = Vec::new();
         for text in &self.urls {
-            scopes.push(Scope::Url(url(text)?.into()));
+            scopes.extend(urls(text)?.into_iter().map(|url| Scope::Url(url.into())));
         }
         for text in &self.prefixes {
-            scopes.push(Scope::Prefix(url(text)?.into()));
+            // what begins so is not narrowed by what its own query lacks
+            scopes.extend(urls(text)?.into_iter().take(1).map(|url| Scope::Prefix(url.into())));
         }
         for tag in self.tags {
             if tag.is_empty()
@@ -104,10 +113,11 @@ impl Order {
         if self.everything {
             scopes.push(Scope::Everything);
         }
-        match scopes.len() {
-            0 => Err("Say what is to be purged: `urls`, `prefixes`, `tags` or `everything`.".to_owned()),
-            count if count > MOST => Err(format!("At most {MOST} things are purged at once.")),
-            _ => Ok(scopes),
-        }
+        Ok(scopes)
+    }
+
+    /// How many things it names.
+    fn count(&self) -> usize {
+        self.urls.len() + self.prefixes.len() + self.tags.len() + usize::from(self.everything)
     }
 }

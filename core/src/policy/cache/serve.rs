@@ -90,11 +90,11 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
         chores: &mut Chores<P>,
     ) -> Result<Response<Body<P::Stream>>, Refusal> {
         let wish = if self.cache.obeys_client { Wish::of(&context.headers) } else { Wish::NONE };
-        self.look_for_purges(chores).await;
+        let known = self.knows_purges(chores).await;
         let mut found = self.find(context).await;
         let now = self.platform.now();
         let purged = found.item.as_deref().and_then(response).and_then(|entry| self.gateway.responses.purged(entry));
-        if purged == Some(Purged::Hard) {
+        if purged == Some(Purged::Hard) || !known {
             found.item = None;
         }
         let reuse = found.item.as_deref().and_then(response).map(|entry| match entry.reuse(&wish, now) {
@@ -146,13 +146,17 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
         }
     }
 
-    /// What others purged: looked for now, or behind the response.
-    async fn look_for_purges(&self, chores: &mut Chores<P>) {
-        match self.gateway.responses.look(self.cache.reach, self.platform.now()) {
-            Look::Not => {}
-            Look::After => chores.push(Chore::LookForPurges),
-            // what is known holds, and it is looked for again
-            Look::Now => _ = self.gateway.responses.look_for_purges(self.platform).await,
+    /// Whether it is known what others purged. It is looked for now, or behind the response.
+    async fn knows_purges(&self, chores: &mut Chores<P>) -> bool {
+        let node = &self.gateway.responses;
+        match node.look(self.cache.reach, self.platform.now()) {
+            Look::Not => true,
+            Look::After => {
+                chores.push(Chore::LookForPurges);
+                true
+            }
+            Look::Now => node.look_for_purges(self.platform).await.is_ok() || node.knows(),
+            Look::Unknown => false,
         }
     }
 
@@ -190,8 +194,10 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
             match flight.stage(now) {
                 Stage::Landed(landing) => {
                     let mine = |(names, said): &(Vec<HeaderName>, String)| selected(names, &context.headers) == *said;
-                    let usable =
-                        |entry: &Entry| matches!(entry.reuse(wish, now), Reuse::AsItIs) && node.purged(entry).is_none();
+                    let usable = |entry: &Entry| {
+                        matches!(entry.reuse(wish, now), Reuse::AsItIs | Reuse::WhileRevalidating)
+                            && node.purged(entry).is_none()
+                    };
                     return if landing.variant.as_ref().is_none_or(mine) && response(&landing.item).is_some_and(usable) {
                         Next::Share(Arc::clone(&landing.item), waited)
                     } else {

@@ -65,7 +65,7 @@ impl Key {
         let name: String = route.wire.name.bytes().take(64).map(plain).collect();
         Some(Self {
             prefix: format!("cache/{name}/"),
-            route: identity(&route.wire),
+            route: identity(&route.wire, compiler),
             query: query?,
             headers,
             cookies: wire.cookies.as_deref().map(sorted),
@@ -75,12 +75,13 @@ impl Key {
     }
 }
 
-/// The hash of all that decides what responses of a route are: its match, its upstream, and the policies that change requests and
+/// The hash of all that decides what responses of a route are: the gateway's name, the route's match, its upstream's targets, and the policies that change requests and
 /// responses or say what is stored, the defaults joined in. It is of their debug form, which nobody reads: it is another one whenever
 /// something in them is.
-fn identity(wire: &wire::Route) -> [u8; 32] {
+fn identity(wire: &wire::Route, compiler: &Compiler) -> [u8; 32] {
     let wire::Policies { auth, cache, request, response, .. } = &wire.policies;
-    let all = (VERSION, &wire.name, &wire.matches, &wire.upstream, auth, cache, request, response);
+    let gateway = (compiler.realm(), wire.upstream.as_ref().map(|name| compiler.targets(name)));
+    let all = (VERSION, gateway, &wire.name, &wire.matches, &wire.upstream, auth, cache, request, response);
     digest::sha256(format!("{all:?}").as_bytes())
 }
 
