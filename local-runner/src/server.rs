@@ -83,7 +83,11 @@ pub(crate) struct Service<F> {
     pub(crate) on_after: F,
 }
 
-async fn accept<F: Fn(After<NativeBody>) + Send + Sync + 'static>(listener: Listener, service: Arc<Service<F>>, watcher: Watcher) {
+async fn accept<F: Fn(After<NativeBody>) + Send + Sync + 'static>(
+    listener: Listener,
+    service: Arc<Service<F>>,
+    watcher: Watcher,
+) {
     let acceptor = listener.tls.map(TlsAcceptor::from);
     let mut draining = watcher.clone();
     let mut draining = pin!(draining.draining());

@@ -73,7 +73,13 @@ async fn stream(
 }
 
 /// The answer that is all of a response, or a problem where it cannot be had or posted.
-async fn whole(platform: &Lambda, front: Front, head: Parts, body: Body<NativeBody>, after: &mut After<NativeBody>) -> Answer {
+async fn whole(
+    platform: &Lambda,
+    front: Front,
+    head: Parts,
+    body: Body<NativeBody>,
+    after: &mut After<NativeBody>,
+) -> Answer {
     let limit = answer::limit(front) as u64;
     let collected = match body {
         Body::Empty => Ok(Bytes::new()),

@@ -233,7 +233,9 @@ async fn too_many_purges_become_one_of_everything_before_they_go() {
 
     let says = |_: usize, command: &str| match command.split(' ').next() {
         Some("ZCARD") => ":1001",
-        Some("ZRANGE") => "*2\r\n$48\r\n{\"scope\":{\"tag\":\"a-tag-of\"},\"at\":0,\"soft\":false}\r\n$16\r\n1700000000000001",
+        Some("ZRANGE") => {
+            "*2\r\n$48\r\n{\"scope\":{\"tag\":\"a-tag-of\"},\"at\":0,\"soft\":false}\r\n$16\r\n1700000000000001"
+        }
         _ => ":1",
     };
     let (redis, asked) = scripted(says).await;

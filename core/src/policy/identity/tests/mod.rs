@@ -66,7 +66,12 @@ fn remote() -> Gateway {
 }
 
 /// A request that carries a header field; what the auth policy said to it, its detail, and what is left to do.
-async fn call<P: Platform>(gateway: &Gateway, platform: &P, name: &str, value: &str) -> (String, String, FollowUp<P::Stream>) {
+async fn call<P: Platform>(
+    gateway: &Gateway,
+    platform: &P,
+    name: &str,
+    value: &str,
+) -> (String, String, FollowUp<P::Stream>) {
     let request = Request::get("/hello").header("host", "a").header(name, value).body(Body::Empty).unwrap();
     let (response, after) = gateway.handle(platform, &Peer::new([127, 0, 0, 1].into(), false), request).await;
     let (code, detail) = said(&after.record);
