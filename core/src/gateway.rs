@@ -225,8 +225,8 @@ impl Gateway {
             }
             let anew: Option<Vec<HeaderName>> = validates.then(|| response.headers().keys().cloned().collect());
             response = transform.apply(platform, context, response, route.action.timeout()).await?;
-            for name in anew.iter().flat_map(|anew| surplus(response.headers(), anew)).collect::<Vec<_>>() {
-                response.headers_mut().remove(name);
+            if let Some(anew) = anew {
+                keep_only(&anew, response.headers_mut());
             }
         }
         Ok(response)
@@ -423,9 +423,12 @@ impl Gateway {
     }
 }
 
-/// The names of fields that are not among `names`.
-fn surplus(headers: &HeaderMap, names: &[HeaderName]) -> Vec<HeaderName> {
-    headers.keys().filter(|name| !names.contains(name)).cloned().collect()
+/// Takes out all fields but these.
+fn keep_only(names: &[HeaderName], headers: &mut HeaderMap) {
+    let others: Vec<HeaderName> = headers.keys().filter(|name| !names.contains(name)).cloned().collect();
+    for name in others {
+        headers.remove(name);
+    }
 }
 
 fn is_health(context: &Context<'_>) -> bool {

@@ -33,6 +33,18 @@ const NEVER: [&str; 10] = [
     "x-request-id",
 ];
 
+/// Of these fields, the lines that are passed on: `Connection` may take one away, and hop-by-hop fields never are.
+pub(crate) fn passed_on(names: &[HeaderName], headers: &HeaderMap) -> HeaderMap {
+    let mut sent = HeaderMap::with_capacity(names.len() + 1);
+    for name in names.iter().filter(|name| **name != CONNECTION).chain([&CONNECTION]) {
+        for line in headers.get_all(name) {
+            sent.append(name, line.clone());
+        }
+    }
+    remove(&mut sent);
+    sent
+}
+
 /// Removes hop-by-hop fields. `TE: trailers` stays: it says that the sender can take trailers, and so can we.
 pub fn remove(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::Response;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::support::{Raw, proxy, raw_upstream, start, text, upstream};
+use crate::support::{Raw, Server, proxy, raw_upstream, start, text, upstream};
 
 const GET: &str = "GET /thing HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -16,6 +17,20 @@ fn cached(upstream: std::net::SocketAddr) -> Value {
     let mut config = proxy(upstream);
     config["routes"][0]["policies"] = json!({ "cache": { "ttl": "1m", "max_size": "8MiB" } });
     config
+}
+
+/// A client that has asked.
+async fn client_of(server: &Server) -> Raw {
+    let mut client = Raw::connect(server.address).await;
+    client.send(GET).await;
+    client
+}
+
+/// The upstream's end of a new connection, once it was asked.
+async fn asked(listener: &TcpListener) -> Raw {
+    let mut origin = Raw::new(listener.accept().await.unwrap().0);
+    origin.head().await;
+    origin
 }
 
 #[tokio::test]
@@ -34,9 +49,7 @@ async fn a_hundred_that_miss_at_once_are_one_for_the_upstream() {
     let server = start(cached(address)).await;
     let mut clients = Vec::new();
     for _ in 0..100 {
-        let mut client = Raw::connect(server.address).await;
-        client.send(GET).await;
-        clients.push(client);
+        clients.push(client_of(&server).await);
     }
     open.send(true).unwrap();
     for mut client in clients {
@@ -51,15 +64,11 @@ async fn a_hundred_that_miss_at_once_are_one_for_the_upstream() {
 async fn who_waits_for_a_client_that_leaves_asks_for_itself() {
     let (listener, address) = raw_upstream().await;
     let server = start(cached(address)).await;
-    let mut leader = Raw::connect(server.address).await;
-    leader.send(GET).await;
-    let mut first = Raw::new(listener.accept().await.unwrap().0);
-    first.head().await;
-    let mut follower = Raw::connect(server.address).await;
-    follower.send(GET).await;
+    let leader = client_of(&server).await;
+    let _first = asked(&listener).await;
+    let mut follower = client_of(&server).await;
     drop(leader);
-    let mut second = Raw::new(listener.accept().await.unwrap().0);
-    second.head().await;
+    let mut second = asked(&listener).await;
     second.send("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").await;
     assert_eq!(follower.response().await.1, "hello");
 }
@@ -68,16 +77,12 @@ async fn who_waits_for_a_client_that_leaves_asks_for_itself() {
 async fn an_upstream_that_fails_holds_up_nobody() {
     let (listener, address) = raw_upstream().await;
     let server = start(cached(address)).await;
-    let mut leader = Raw::connect(server.address).await;
-    leader.send(GET).await;
-    let mut first = Raw::new(listener.accept().await.unwrap().0);
-    first.head().await;
-    let mut follower = Raw::connect(server.address).await;
-    follower.send(GET).await;
+    let mut leader = client_of(&server).await;
+    let first = asked(&listener).await;
+    let mut follower = client_of(&server).await;
     drop(first);
     assert!(leader.response().await.0.starts_with("http/1.1 502"));
-    let mut second = Raw::new(listener.accept().await.unwrap().0);
-    second.head().await;
+    let mut second = asked(&listener).await;
     second.send("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").await;
     assert_eq!(follower.response().await.1, "hello");
 }
@@ -86,10 +91,8 @@ async fn an_upstream_that_fails_holds_up_nobody() {
 async fn the_first_client_does_not_wait_for_the_store() {
     let (listener, address) = raw_upstream().await;
     let server = start(cached(address)).await;
-    let mut client = Raw::connect(server.address).await;
-    client.send(GET).await;
-    let mut origin = Raw::new(listener.accept().await.unwrap().0);
-    origin.head().await;
+    let mut client = client_of(&server).await;
+    let mut origin = asked(&listener).await;
     origin.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello").await;
     let head = client.head().await;
     assert!(head.contains("cache-status: portico; fwd=uri-miss; fwd-status=200; stored"), "{head}");
@@ -107,18 +110,14 @@ async fn the_first_client_does_not_wait_for_the_store() {
 async fn what_broke_off_is_not_stored() {
     let (listener, address) = raw_upstream().await;
     let server = start(cached(address)).await;
-    let mut client = Raw::connect(server.address).await;
-    client.send(GET).await;
-    let mut origin = Raw::new(listener.accept().await.unwrap().0);
-    origin.head().await;
+    let mut client = client_of(&server).await;
+    let mut origin = asked(&listener).await;
     origin.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello").await;
     drop(origin);
     client.head().await;
     assert_eq!(client.rest().await, "hello");
-    let mut client = Raw::connect(server.address).await;
-    client.send(GET).await;
-    let mut origin = Raw::new(listener.accept().await.unwrap().0);
-    origin.head().await;
+    let mut client = client_of(&server).await;
+    let mut origin = asked(&listener).await;
     origin.send("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nwhole").await;
     assert_eq!(client.response().await.1, "whole");
 }
@@ -136,11 +135,9 @@ async fn a_client_that_reads_nothing_holds_up_nobody() {
     })
     .await;
     let server = start(cached(address)).await;
-    let mut idle = Raw::connect(server.address).await;
-    idle.send(GET).await;
+    let mut idle = client_of(&server).await;
     idle.head().await;
-    let mut other = Raw::connect(server.address).await;
-    other.send(GET).await;
+    let mut other = client_of(&server).await;
     assert_eq!(other.response().await.1.len(), whole.len());
     assert_eq!(asked.load(Ordering::SeqCst), 1);
     assert_eq!(idle.exactly(whole.len()).await.len(), whole.len());
@@ -164,15 +161,12 @@ async fn what_cannot_be_stored_is_waited_for_once() {
     })
     .await;
     let server = start(cached(address)).await;
-    let mut first = Raw::connect(server.address).await;
-    first.send(GET).await;
+    let mut first = client_of(&server).await;
     let (head, _) = first.response().await;
     assert!(head.contains("detail=no-store"), "{head}");
     let mut clients = Vec::new();
     for _ in 0..8 {
-        let mut client = Raw::connect(server.address).await;
-        client.send(GET).await;
-        clients.push(client);
+        clients.push(client_of(&server).await);
     }
     while asked.load(Ordering::SeqCst) < 9 {
         tokio::task::yield_now().await;

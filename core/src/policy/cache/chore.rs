@@ -118,14 +118,10 @@ impl<S> Fill<S> {
                 Keep { item, place, lead }.run(platform).await;
             }
             Some(Err(CollectError::TooLarge)) => {
-                if let Some(lead) = lead {
-                    lead.pass(platform.now());
-                }
+                Lead::pass(lead, platform.now());
             }
             _ => {
-                if let Some(lead) = lead {
-                    lead.release();
-                }
+                Lead::release(lead);
             }
         }
     }

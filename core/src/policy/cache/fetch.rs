@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, PRAGMA};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, IF_MODIFIED_SINCE, IF_NONE_MATCH, PRAGMA};
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode, Uri};
 
 use super::Cache;
@@ -78,9 +78,7 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
             && if_error
             && let Some(item) = &stale
         {
-            if let Some(lead) = lead {
-                lead.release();
-            }
+            Lead::release(lead);
             // the request goes on all the same
             if let Some(decision) = context.decisions.last_mut().filter(|decision| decision.outcome == Outcome::Deny) {
                 decision.outcome = Outcome::Allow;
@@ -113,9 +111,7 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
         let mut response = match outcome {
             Ok(response) => response,
             Err(refusal) => {
-                if let Some(lead) = lead {
-                    lead.release();
-                }
+                Lead::release(lead);
                 return Err(refusal);
             }
         };
@@ -134,19 +130,17 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
                 response = self.fill(context, chores, draft, response, lead);
             }
             Ok(_) => {
-                if let Some(lead) = lead {
-                    lead.release();
-                }
+                Lead::release(lead);
                 note(context, |status| status.detail("partial"));
             }
             Err(why) => {
                 // what is of this request or of bad times says nothing of the next one
                 let passing = response.status().is_server_error()
                     || matches!(why, NotStored::RequestNoStore | NotStored::Authorization);
-                match lead {
-                    Some(lead) if passing => lead.release(),
-                    Some(lead) => lead.pass(received),
-                    None => {}
+                if passing {
+                    Lead::release(lead);
+                } else {
+                    Lead::pass(lead, received);
                 }
                 note(context, |status| status.detail(why.as_str()));
             }
@@ -215,14 +209,13 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
             Reuse::AsItIs | Reuse::WhileRevalidating => lead,
             // nobody but its own client can use it as it is
             _ => {
-                if let Some(lead) = lead {
-                    lead.pass(draft.received);
-                }
+                Lead::pass(lead, draft.received);
                 None
             }
         };
-        let has = answer(&preview, &context.method, &context.headers, draft.received);
-        let has = (has.status() == StatusCode::NOT_MODIFIED && draft.status != StatusCode::NOT_MODIFIED).then_some(has);
+        let conditional = [IF_NONE_MATCH, IF_MODIFIED_SINCE].iter().any(|name| context.headers.contains_key(name));
+        let has = conditional.then(|| answer(&preview, &context.method, &context.headers, draft.received));
+        let has = has.filter(|has| has.status() == StatusCode::NOT_MODIFIED);
         let declared = response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let (head, body) = response.into_parts();
         let mine = match body {
@@ -339,12 +332,5 @@ pub(super) fn selected(names: &[HeaderName], headers: &HeaderMap) -> String {
     if !headers.contains_key(CONNECTION) {
         return variant(names, headers);
     }
-    let mut sent = HeaderMap::with_capacity(names.len() + 1);
-    for name in names.iter().filter(|name| **name != CONNECTION).chain([&CONNECTION]) {
-        for line in headers.get_all(name) {
-            sent.append(name, line.clone());
-        }
-    }
-    hop_by_hop::remove(&mut sent);
-    variant(names, &sent)
+    variant(names, &hop_by_hop::passed_on(names, headers))
 }

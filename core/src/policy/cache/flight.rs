@@ -144,14 +144,18 @@ impl Lead {
         *lock(&self.flight.stage) = Stage::Landed(Arc::new(landing));
     }
 
-    /// There is nothing that others could use, this time.
-    pub(super) fn release(self) {
-        self.end(Stage::Released, None);
+    /// There is nothing that others could use, this time. Nothing to tell where nobody flew for others.
+    pub(super) fn release(lead: Option<Self>) {
+        if let Some(lead) = lead {
+            lead.end(Stage::Released, None);
+        }
     }
 
     /// What comes back cannot be stored, and likely not the next time either.
-    pub(super) fn pass(self, now: Timestamp) {
-        self.end(Stage::Released, Some(Known::Pass(now + PASS)));
+    pub(super) fn pass(lead: Option<Self>, now: Timestamp) {
+        if let Some(lead) = lead {
+            lead.end(Stage::Released, Some(Known::Pass(now + PASS)));
+        }
     }
 
     fn end(&self, stage: Stage, then: Option<Known>) {
@@ -210,7 +214,7 @@ mod tests {
         let second = follow(&flights, START);
         assert!(matches!(flights.board("another", START), Turn::Lead(_)));
         assert!(matches!(second.stage(START), Stage::Flying));
-        first.release();
+        Lead::release(Some(first));
         assert!(matches!(second.stage(START), Stage::Released));
         drop(lead(&flights, START));
     }
@@ -242,7 +246,7 @@ mod tests {
     #[test]
     fn nobody_waits_for_what_cannot_be_stored() {
         let flights = Flights::default();
-        lead(&flights, START).pass(START);
+        Lead::pass(Some(lead(&flights, START)), START);
         assert!(matches!(flights.board("key", START + PASS / 2), Turn::Alone));
         drop(lead(&flights, START + PASS));
     }
@@ -252,7 +256,7 @@ mod tests {
         let flights = Flights::default();
         for index in 0..MOST {
             match flights.board(&index.to_string(), START) {
-                Turn::Lead(lead) => lead.pass(START),
+                Turn::Lead(lead) => Lead::pass(Some(lead), START),
                 turn => panic!("{turn:?}"),
             }
         }

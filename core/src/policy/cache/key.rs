@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use http::header::{CONNECTION, COOKIE};
+use http::header::COOKIE;
 use http::uri::Uri;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -116,13 +116,7 @@ impl Key {
         if self.headers.is_empty() {
             return;
         }
-        let mut sent = HeaderMap::with_capacity(self.headers.len() + 1);
-        for name in self.headers.iter().chain([&CONNECTION]) {
-            for line in context.headers.get_all(name) {
-                sent.append(name, line.clone());
-            }
-        }
-        hop_by_hop::remove(&mut sent);
+        let mut sent = hop_by_hop::passed_on(&self.headers, &context.headers);
         forwarded::remove_spoofed(&mut sent, context.trusted);
         for name in &self.headers {
             parts.all(context.headers.get_all(name).iter().map(HeaderValue::as_bytes));
