@@ -65,6 +65,10 @@ impl Platform for Bench {
         Ok(())
     }
 
+    async fn forget(&self, _: &str, _: Reach) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     fn tee(&self, (): (), _: u64) -> ((), ()) {
         ((), ())
     }
@@ -73,7 +77,7 @@ impl Platform for Bench {
         Ok(Vec::new())
     }
 
-    async fn purge(&self, _: &Purge) -> Result<(), StoreError> {
+    async fn purge(&self, _: &[Purge]) -> Result<(), StoreError> {
         Ok(())
     }
 

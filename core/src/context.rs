@@ -19,6 +19,7 @@ use crate::limit::Slot;
 use crate::net::Net;
 use crate::peer::{Certificate, Country, Peer};
 use crate::platform::{Platform, Timestamp};
+use crate::policy::cache::Spot;
 use crate::policy::cors;
 use crate::policy::identity::Errand;
 use crate::policy::rate_limit;
@@ -118,6 +119,8 @@ pub struct Context<'g> {
     pub cache: Option<cache::Status>,
     /// Why the upstream wants no response of its own stored, whatever is made of it.
     pub(crate) unstorable: Option<cache::NotStored>,
+    /// What it changed of what is stored.
+    pub(crate) changed: Vec<Spot>,
     /// The upstream that was asked, as `upstream target`.
     pub upstream: Option<&'g Arc<str>>,
     /// What was decided so far.
@@ -171,6 +174,7 @@ impl<'g> Context<'g> {
             standings: Vec::new(),
             cache: None,
             unstorable: None,
+            changed: Vec::new(),
             upstream: None,
             decisions: Vec::with_capacity(8),
             slot: None,

@@ -119,6 +119,7 @@ impl Gateway {
         without_needless_body(&context.method, &mut response);
         self.finish(&mut context, response.headers_mut());
         let traced = signed && !is_health(&context);
+        chores.extend(std::mem::take(&mut context.changed).into_iter().map(Chore::Forget));
         let follow_up = FollowUp::new(std::mem::take(&mut context.errands), chores);
         let slot = context.slot.take();
         let after = After { record: Record::new(context, response.status(), self.hash), follow_up, slot };

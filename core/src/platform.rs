@@ -80,18 +80,24 @@ pub trait Platform {
 
     /// Puts `item` under `key` in the response cache, over what was there; as far as `reach` says, each part of it whole or not at all.
     ///
-    /// It is of use for `keep`. A cache may forget it at any time, and does not grow without bound.
+    /// It is of use for `keep`. A cache may forget it at any time, and does not grow without bound. When it cannot take an item, nothing is
+    /// under the key afterwards.
     async fn cache(&self, key: &str, item: &Arc<Item>, keep: Duration, reach: Reach) -> Result<(), StoreError>;
 
+    /// Removes what the response cache holds under `key`, as far as `reach` says. Nodes that have a copy of their own may keep it.
+    async fn forget(&self, key: &str, reach: Reach) -> Result<(), StoreError>;
+
     /// The same stream twice. What comes through is read once, by whichever of the two wants it first, and held for the other; for the
-    /// second one no more than `limit` bytes in all, beyond which that one fails. When one is dropped, the other goes on.
+    /// second one no more than `limit` bytes in all, or than the response cache takes in one item if that is less, beyond which that one
+    /// fails. When one is dropped, the other goes on.
     fn tee(&self, stream: Self::Stream, limit: u64) -> (Self::Stream, Self::Stream);
 
     /// What was purged in the cache that nodes share, as far as it still matters. Empty where a node has its own and no other.
     async fn purges(&self) -> Result<Vec<Purge>, StoreError>;
 
-    /// Adds a purge to these in one atomic step: two at once are both there. Nothing to do where a node has its own cache and no other.
-    async fn purge(&self, purge: &Purge) -> Result<(), StoreError>;
+    /// Adds purges to these, each in one atomic step: two at once are both there. When it fails some of them may be there. Nothing to do where a
+    /// node has its own cache and no other.
+    async fn purge(&self, purges: &[Purge]) -> Result<(), StoreError>;
 
     /// A secret by name, `None` when the platform has none of that name.
     fn secret(&self, name: &str) -> Option<String>;

@@ -57,11 +57,19 @@ impl Cache {
         };
         // what another version wrote, or is not of use any more, is not there
         let Some((item, until)) = record.and_then(unpack).filter(|(_, until)| now < *until) else { return Ok(None) };
-        self.memory.put(key, &item, until);
+        self.memory.put(key, &item, self.remembered_until(&item, until, now));
         Ok(Some(Arc::new(item)))
     }
 
-    /// Lets the memory hold `item`, and share it if it is to reach so far.
+    /// Until when the memory need not ask for what is shared: where other nodes may renew it, as long as it is fresh.
+    fn remembered_until(&self, item: &Item, until: Timestamp, now: Timestamp) -> Timestamp {
+        match &self.shared {
+            Shared::Nowhere | Shared::Folder(_) => until,
+            Shared::Redis(_) => until.min(item.renewed(now)),
+        }
+    }
+
+    /// Lets the memory hold `item`, and shares it if it is to reach so far.
     pub(crate) async fn put(
         &self,
         key: &str,
@@ -71,15 +79,35 @@ impl Cache {
         reach: Reach,
     ) -> Result<(), StoreError> {
         let until = now + keep;
-        self.memory.put(key, item, until);
-        if reach == Reach::Local {
-            return Ok(());
-        }
         let record = || Some(pack(item, until)).filter(|record| record.len() <= LARGEST);
+        let shared = match &self.shared {
+            _ if reach == Reach::Local => Ok(false),
+            Shared::Nowhere => Ok(false),
+            Shared::Folder(folder) => folder.write(key, record()).await.map(|()| true),
+            Shared::Redis(redis) => redis.keep_response(key, record(), keep).await.map(|()| true),
+        };
+        // what is nowhere else is remembered to its end
+        let until = if shared == Ok(true) { self.remembered_until(item, until, now) } else { until };
+        self.memory.put(key, item, until);
+        shared.map(drop)
+    }
+
+    /// Removes what is under `key`, as far as that reaches.
+    pub(crate) async fn forget(&self, key: &str, reach: Reach) -> Result<(), StoreError> {
+        self.memory.remove(key);
         match &self.shared {
+            _ if reach == Reach::Local => Ok(()),
             Shared::Nowhere => Ok(()),
-            Shared::Folder(folder) => folder.write(key, record()).await,
-            Shared::Redis(redis) => redis.keep_response(key, record(), keep).await,
+            Shared::Folder(folder) => folder.write(key, None).await,
+            Shared::Redis(redis) => redis.keep_response(key, None, Duration::ZERO).await,
+        }
+    }
+
+    /// The most bytes of an item that any part takes.
+    pub(crate) fn largest(&self) -> u64 {
+        match &self.shared {
+            Shared::Nowhere => self.memory.heaviest(),
+            Shared::Folder(_) | Shared::Redis(_) => self.memory.heaviest().max(LARGEST as u64),
         }
     }
 
@@ -92,12 +120,12 @@ impl Cache {
         }
     }
 
-    /// Adds a purge to these.
-    pub(crate) async fn purge(&self, purge: &Purge) -> Result<(), StoreError> {
+    /// Adds purges to these.
+    pub(crate) async fn purge(&self, purges: &[Purge]) -> Result<(), StoreError> {
         match &self.shared {
             Shared::Nowhere => Ok(()),
-            Shared::Folder(folder) => folder.purge(purge).await,
-            Shared::Redis(redis) => redis.purge(purge).await,
+            Shared::Folder(folder) => folder.purge(purges).await,
+            Shared::Redis(redis) => redis.purge(purges).await,
         }
     }
 }

@@ -163,16 +163,20 @@ impl Platform for NativePlatform {
         Box::pin(self.cache.put(key, item, self.now(), keep, reach)).await
     }
 
+    async fn forget(&self, key: &str, reach: Reach) -> Result<(), StoreError> {
+        Box::pin(self.cache.forget(key, reach)).await
+    }
+
     fn tee(&self, stream: NativeBody, limit: u64) -> (NativeBody, NativeBody) {
-        stream.tee(limit)
+        stream.tee(limit.min(self.cache.largest()))
     }
 
     async fn purges(&self) -> Result<Vec<Purge>, StoreError> {
         Box::pin(self.cache.purges()).await
     }
 
-    async fn purge(&self, purge: &Purge) -> Result<(), StoreError> {
-        Box::pin(self.cache.purge(purge)).await
+    async fn purge(&self, purges: &[Purge]) -> Result<(), StoreError> {
+        Box::pin(self.cache.purge(purges)).await
     }
 
     fn secret(&self, name: &str) -> Option<String> {

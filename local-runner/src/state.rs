@@ -97,7 +97,7 @@ impl Redis {
     async fn ask(&self, question: &Question) -> Result<Value, StoreError> {
         let purpose = question.purpose();
         let link = match purpose {
-            Purpose::Limits | Purpose::Reads | Purpose::Writes => &self.link,
+            Purpose::Limits | Purpose::Reads | Purpose::Writes | Purpose::Purged | Purpose::Purges => &self.link,
             Purpose::Responses | Purpose::Shares => &self.large,
         };
         let answer = link.ask(question).await;

@@ -64,6 +64,16 @@ impl Responses {
         }
     }
 
+    /// Removes what is under `key`.
+    pub fn remove(&self, key: &str) {
+        self.held.remove(key);
+    }
+
+    /// The heaviest item that is taken, in bytes.
+    pub const fn heaviest(&self) -> u64 {
+        self.heaviest
+    }
+
     /// Bytes that are held.
     pub fn size(&self) -> u64 {
         self.held.weight()

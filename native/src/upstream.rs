@@ -8,9 +8,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::HOST;
+use http::header::{HOST, HeaderValue, TRANSFER_ENCODING};
 use http::uri::Scheme;
-use http::{Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -112,6 +112,10 @@ impl Upstreams {
         parts.extensions.clear();
         let progress = Arc::new(Progress::new());
         let upload = Upload { payload: Payload(body), progress: Arc::clone(&progress) };
+        // hyper sends none of unknown length where a method usually has none, unless it is told to; over HTTP/2 it takes the field out
+        if matches!(parts.method, Method::GET | Method::HEAD) && upload.size_hint().exact().is_none() {
+            parts.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
 
         let http1 = websocket || names_another_host(&parts);
         let secure = parts.uri.scheme() == Some(&Scheme::HTTPS);

@@ -38,3 +38,13 @@ export async function put(host, key, bytes, seconds) {
     return `${error}`;
   }
 }
+
+/** Removes what is under `key`. Gives a text that says what failed, if something did. */
+export async function forget(host, key) {
+  try {
+    const cache = await caches.open(NAME);
+    await cache.delete(place(host, key));
+  } catch (error) {
+    return `${error}`;
+  }
+}

@@ -9,7 +9,7 @@ import { bells, enter, remember, waiting } from "./instance.js";
 import { problem } from "./problem.js";
 
 export { bounded, collect, tee } from "./bodies.js";
-export { look_up, put } from "./cache.js";
+export { forget, look_up, put } from "./cache.js";
 export { remember };
 
 /** Goes on with the request `id`, by an export that gives its response, if it has one by then; ends it if so. */

@@ -108,15 +108,15 @@ export class RateLimit extends DurableObject {
     return this.#purges;
   }
 
-  /** Adds a purge. */
-  purge(line) {
+  /** Adds purges, a line for each. */
+  purge(more) {
     let lines;
     try {
-      lines = enter(portico.purge, this.purges(), line);
+      lines = enter(portico.purge, this.purges(), more);
     } catch (error) {
       return later(error);
     }
-    if (lines === undefined) throw new RangeError(`the purge ${line} cannot be read`);
+    if (lines === undefined) throw new RangeError(`the purges ${more} cannot be read`);
     const missing = new Set(lines.split("\n"));
     // each has an entry of its own, because all of them may be larger than one may be
     this.ctx.storage.transactionSync(() => {

@@ -52,12 +52,21 @@ pub(crate) async fn write(
     reach: Reach,
 ) -> Result<(), StoreError> {
     if item.size() > MAX_ITEM {
-        return Ok(());
+        return forget(workers, key, reach).await;
     }
     let bytes = item.encode();
     let failure = JsFuture::from(put(workers, key, &bytes, keep)).await.map_err(failed)?;
     if reach == Reach::Shared {
         values::write(&workers.env, key, bytes, keep.min(LONGEST)).await?;
+    }
+    failure.as_string().map_or(Ok(()), |error| Err(failed(error)))
+}
+
+/// Removes what is under `key`.
+pub(crate) async fn forget(workers: &Workers, key: &str, reach: Reach) -> Result<(), StoreError> {
+    let failure = glue::forget(host(workers), key).await;
+    if reach == Reach::Shared {
+        values::delete(&workers.env, key).await?;
     }
     failure.as_string().map_or(Ok(()), |error| Err(failed(error)))
 }

@@ -25,6 +25,8 @@ extern "C" {
 
     pub(crate) async fn look_up(host: &str, key: &str, limit: f64) -> JsValue;
 
+    pub(crate) async fn forget(host: &str, key: &str) -> JsValue;
+
     pub(crate) fn put(host: &str, key: &str, bytes: &[u8], seconds: f64) -> js_sys::Promise;
 
     pub(crate) fn send(

@@ -95,8 +95,8 @@ pub fn limit(stored: &[f64], rules: &[f64], now: f64, draw: u8, units: u32) -> V
     limits::decide(stored, rules, now, draw, units)
 }
 
-/// Adds a purge, for the Durable Object that keeps them: a line for each, as core writes them. Nothing if it cannot be read.
+/// Adds purges, for the Durable Object that keeps them: a line for each, as core writes them. Nothing if they cannot be read.
 #[wasm_bindgen]
-pub fn purge(lines: &str, line: &str) -> Option<String> {
-    purges::add(lines, line)
+pub fn purge(known: &str, more: &str) -> Option<String> {
+    purges::add(known, more)
 }

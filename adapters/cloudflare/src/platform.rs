@@ -136,6 +136,10 @@ impl Platform for Workers {
         cache::write(self, key, item, keep, reach).await
     }
 
+    async fn forget(&self, key: &str, reach: Reach) -> Result<(), StoreError> {
+        cache::forget(self, key, reach).await
+    }
+
     fn tee(&self, stream: Stream, limit: u64) -> (Stream, Stream) {
         // what is longer is not kept
         let limit = limit.min(cache::MAX_ITEM as u64);
@@ -148,8 +152,8 @@ impl Platform for Workers {
         purges::all(&self.env).await
     }
 
-    async fn purge(&self, purge: &Purge) -> Result<(), StoreError> {
-        purges::tell(&self.env, purge).await
+    async fn purge(&self, purges: &[Purge]) -> Result<(), StoreError> {
+        purges::tell(&self.env, purges).await
     }
 
     fn secret(&self, name: &str) -> Option<String> {

@@ -19,7 +19,7 @@ extern "C" {
     async fn purges(this: &Object) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch)]
-    async fn purge(this: &Object, line: &str) -> Result<JsValue, JsValue>;
+    async fn purge(this: &Object, lines: &str) -> Result<JsValue, JsValue>;
 }
 
 /// What was purged. Without the binding nothing can have been.
@@ -33,9 +33,13 @@ pub(crate) async fn all(env: &Env) -> Result<Vec<Purge>, StoreError> {
     purges.ok_or_else(|| failed("what another version of Portico wrote cannot be read"))
 }
 
-/// Adds a purge. When this returns, it is durable.
-pub(crate) async fn tell(env: &Env, purge: &Purge) -> Result<(), StoreError> {
-    object(env)?.purge(&purge.encode()).await.map(drop).map_err(failed)
+/// Adds purges. When this returns, they are durable.
+pub(crate) async fn tell(env: &Env, purges: &[Purge]) -> Result<(), StoreError> {
+    object(env)?.purge(&lines(purges.iter().cloned())).await.map(drop).map_err(failed)
+}
+
+fn lines(purges: impl Iterator<Item = Purge>) -> String {
+    purges.map(|purge| purge.encode()).collect::<Vec<_>>().join("\n")
 }
 
 fn object(env: &Env) -> Result<Object, StoreError> {
@@ -48,17 +52,20 @@ fn failed(error: impl std::fmt::Debug) -> StoreError {
     StoreError
 }
 
-/// One step of the object: the lines with one more purge, folded as core does. Nothing when `line` cannot be read.
-pub(crate) fn add(lines: &str, line: &str) -> Option<String> {
-    let purge = Purge::decode(line)?;
+/// One step of the object: the lines of purges with those of `more`, folded as core does. Nothing when `more` cannot be read, or is empty.
+pub(crate) fn add(known: &str, more: &str) -> Option<String> {
+    let more: Vec<Purge> = more.lines().map(Purge::decode).collect::<Option<_>>()?;
+    let at = more.iter().map(|purge| purge.at).max()?;
     let mut purges = Purges::default();
-    for known in lines.lines() {
+    for line in known.lines() {
         // whatever it concerned, if another version of Portico wrote it
-        let everything = || Purge { scope: Scope::Everything, at: purge.at, soft: false };
-        purges.add(&Purge::decode(known).unwrap_or_else(everything));
+        let everything = || Purge { scope: Scope::Everything, at, soft: false };
+        purges.add(&Purge::decode(line).unwrap_or_else(everything));
     }
-    purges.add(&purge);
-    Some(purges.iter().map(|purge| purge.encode()).collect::<Vec<_>>().join("\n"))
+    for purge in &more {
+        purges.add(purge);
+    }
+    Some(lines(purges.iter()))
 }
 
 #[cfg(test)]
@@ -82,7 +89,8 @@ mod tests {
         let (first, second) = (purge(Scope::Tag("a\nb".into()), 1), purge(Scope::Url("a.example/\u{e9}?q".into()), 2));
         let lines = add("", &first.encode()).unwrap();
         let lines = add(&lines, &second.encode()).unwrap();
-        assert_eq!(read(&lines), [first, second]);
+        assert_eq!(read(&lines), [first.clone(), second.clone()]);
+        assert_eq!(read(&add("", &lines).unwrap()), [first, second], "several at once");
     }
 
     #[test]
@@ -107,6 +115,6 @@ mod tests {
     fn what_cannot_be_read_purges_all_or_is_refused() {
         let lines = add("of a later version", &purge(Scope::Tag("a".into()), 7).encode()).unwrap();
         assert!(read(&lines).contains(&purge(Scope::Everything, 7)));
-        assert_eq!(add("", "of a later version"), None);
+        assert_eq!((add("", "of a later version"), add("", "")), (None, None));
     }
 }

@@ -43,6 +43,11 @@ pub(crate) async fn write(env: &Env, key: &str, value: Bytes, keep: Duration) ->
     put.expiration_ttl(keep.max(SHORTEST).as_secs()).execute().await.map_err(failed)
 }
 
+/// Removes a value.
+pub(crate) async fn delete(env: &Env, key: &str) -> Result<(), StoreError> {
+    bound(env)?.delete(key).await.map_err(failed)
+}
+
 fn bound(env: &Env) -> Result<KvStore, StoreError> {
     store(env).ok_or_else(|| failed("no KV namespace is bound as PORTICO"))
 }

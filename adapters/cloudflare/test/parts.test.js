@@ -109,5 +109,10 @@ test("bytes in the cache are found under their key and their host only", async (
   for (const host of hosts) for (const key of ["cache/one/1", "cache/two/1"]) assert.equal(await found(host, key), `${host} ${key}`);
   await keep("a.example", "cache/one/1", "another one");
   assert.equal(await found("a.example", "cache/one/1"), "another one");
+  for (const times of [1, 2]) {
+    assert.equal((await request(at("/forget", { host: "b.example", key: "cache/one/1" }))).text, "", `${times}`);
+    assert.equal(await found("b.example", "cache/one/1"), 404);
+  }
+  assert.equal(await found("b.example", "cache/two/1"), "b.example cache/two/1");
   assert.equal((await request(at("/look", { host: "a.example", key: "cache/one/1", limit: 3 }))).text, "too_large");
 });

@@ -13,13 +13,10 @@ use portico_native::body::NativeBody;
 use portico_native::{system, verify};
 
 use crate::instance::Instance;
-use crate::state::Kept;
+use crate::state::{Kept, LARGEST};
 
 /// Whoever has not answered so long before Lambda ends the invocation is given up: there must be time to say so.
 pub(crate) const MARGIN: Duration = Duration::from_millis(500);
-
-/// The names of fields that variants differ by are remembered this long where they are shared: others may learn of more.
-const VARIES: Duration = Duration::from_secs(60);
 
 /// One invocation's view of the process.
 #[derive(Debug)]
@@ -95,7 +92,7 @@ impl Platform for Lambda {
         }
         let found = Box::pin(self.instance.state()?.cached(key, self.now(), self.left())).await?;
         Ok(found.map(|(item, end)| {
-            self.instance.responses.put(key, &item, end.min(renewed(&item, self.now())));
+            self.instance.responses.put(key, &item, end.min(item.renewed(self.now())));
             item
         }))
     }
@@ -109,13 +106,22 @@ impl Platform for Lambda {
                 Err(error) => Err(error),
             },
         };
-        let end = if kept == Ok(Kept::InTable) { (now + keep).min(renewed(item, now)) } else { now + keep };
+        let end = if kept == Ok(Kept::InTable) { (now + keep).min(item.renewed(now)) } else { now + keep };
         self.instance.responses.put(key, item, end);
         kept.map(drop)
     }
 
+    async fn forget(&self, key: &str, reach: Reach) -> Result<(), StoreError> {
+        self.instance.responses.remove(key);
+        match reach {
+            Reach::Local => Ok(()),
+            Reach::Shared => Box::pin(self.instance.state()?.forget(key, self.left())).await,
+        }
+    }
+
     fn tee(&self, stream: NativeBody, limit: u64) -> (NativeBody, NativeBody) {
-        stream.tee(limit)
+        let table = if self.instance.table().is_some() { LARGEST as u64 } else { 0 };
+        stream.tee(limit.min(self.instance.responses.heaviest().max(table)))
     }
 
     async fn purges(&self) -> Result<Vec<Purge>, StoreError> {
@@ -125,9 +131,9 @@ impl Platform for Lambda {
         }
     }
 
-    async fn purge(&self, purge: &Purge) -> Result<(), StoreError> {
+    async fn purge(&self, purges: &[Purge]) -> Result<(), StoreError> {
         match self.instance.table() {
-            Some(table) => Box::pin(table.purge(purge, self.now(), self.left())).await,
+            Some(table) => Box::pin(table.purge(purges, self.now(), self.left())).await,
             None => Ok(()),
         }
     }
@@ -138,16 +144,6 @@ impl Platform for Lambda {
 
     async fn verify(&self, algorithm: jwt::Algorithm, key: &jwt::Key, message: &[u8], signature: &[u8]) -> bool {
         verify(algorithm, key, message, signature)
-    }
-}
-
-/// When another function may have put a newer one into the table: a response that is fresh does without.
-fn renewed(item: &Item, now: Timestamp) -> Timestamp {
-    match item {
-        Item::Response(entry) => {
-            now + Duration::from_secs(u64::try_from(entry.freshness_left(now)).unwrap_or_default())
-        }
-        Item::Varies(_) => now + VARIES,
     }
 }
 
@@ -221,10 +217,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn without_a_table_there_are_no_purges_but_the_nodes_own() {
         let purge = Purge { scope: Scope::Everything, at: system::now(), soft: false };
-        assert_eq!((lambda(None).purges().await, lambda(None).purge(&purge).await), (Ok(Vec::new()), Ok(())));
+        assert_eq!(
+            (lambda(None).purges().await, lambda(None).purge(std::slice::from_ref(&purge)).await),
+            (Ok(Vec::new()), Ok(()))
+        );
         let deaf = lambda(Some(State::deaf()));
         assert_eq!(deaf.purges().await, Err(StoreError));
-        assert_eq!(deaf.purge(&purge).await, Err(StoreError));
+        assert_eq!(deaf.purge(&[purge]).await, Err(StoreError));
     }
 
     #[tokio::test(start_paused = true)]

@@ -34,7 +34,7 @@ use table::{Item, Table};
 const VALUE: &str = "value";
 
 /// Bytes of a value and its key: what DynamoDB takes, 400 KB, without what else is in an item.
-const LARGEST: usize = 400 * 1024 - 64;
+pub(crate) const LARGEST: usize = 400 * 1024 - 64;
 
 /// One table. `left` is how long its answers are waited for at most: what is left of an invocation.
 #[derive(Debug)]

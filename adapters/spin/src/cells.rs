@@ -71,7 +71,8 @@ pub(crate) fn cell<S: Store>(store: &S, name: &str) -> Result<Option<Cell<S>>, S
 pub(crate) fn value<S: Store>(store: &S, name: &str) -> Result<Option<Vec<u64>>, StoreError> {
     match store.value(name)?.as_deref() {
         None | Some([0]) => Ok(None),
-        Some([number]) => store.value(&path(name, *number)),
+        // it was made before its number was known
+        Some([number]) => store.value(&path(name, *number))?.map(Some).ok_or_else(|| unreadable(name)),
         Some(_) => Err(unreadable(name)),
     }
 }

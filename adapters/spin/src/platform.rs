@@ -97,16 +97,23 @@ impl Platform for Wasi {
         }
     }
 
+    async fn forget(&self, key: &str, reach: Reach) -> Result<(), StoreError> {
+        match reach {
+            Reach::Local => Ok(()),
+            Reach::Shared => host::forget(key, self.now()).await,
+        }
+    }
+
     fn tee(&self, stream: Stream, limit: u64) -> (Stream, Stream) {
-        stream.tee(limit)
+        stream.tee(limit.min(host::LARGEST))
     }
 
     async fn purges(&self) -> Result<Vec<Purge>, StoreError> {
         host::purges(self.now())
     }
 
-    async fn purge(&self, purge: &Purge) -> Result<(), StoreError> {
-        host::purge(purge, self.now()).await
+    async fn purge(&self, purges: &[Purge]) -> Result<(), StoreError> {
+        host::purge(purges, self.now()).await
     }
 
     fn secret(&self, name: &str) -> Option<String> {

@@ -19,6 +19,9 @@ pub(crate) use self::purges::{purge, purges};
 /// Where responses are.
 const PREFIX: &str = "responses/";
 
+/// The most bytes of one response that are kept.
+pub(crate) const LARGEST: u64 = MAX_VALUE as u64;
+
 /// Stands for a key in the name of what counts the bytes of an hour. No key is like it.
 const COUNTED: &str = "bytes";
 
@@ -46,7 +49,7 @@ pub(crate) async fn cached(key: &str, now: Timestamp) -> Result<Option<Arc<Item>
 pub(crate) async fn cache(key: &str, item: &Item, now: Timestamp, until: Timestamp) -> Result<(), StoreError> {
     let bytes = item.encode();
     if bytes.len() > MAX_VALUE {
-        return Ok(());
+        return forget(key, now).await;
     }
     let (hour, store) = (now.as_micros() / HOUR, cells::store());
     store.puts();
@@ -59,9 +62,18 @@ pub(crate) async fn cache(key: &str, item: &Item, now: Timestamp, until: Timesta
                 "key-value store: {BUDGET} bytes of responses were stored in this hour, and no more are before the next one"
             );
         }
-        return Ok(());
+        return forget(key, now).await;
     }
     values::write(&name(hour, key), &bytes, until).await
+}
+
+/// Removes what is under `key`.
+pub(crate) async fn forget(key: &str, now: Timestamp) -> Result<(), StoreError> {
+    let hour = now.as_micros() / HOUR;
+    for hour in [hour, hour.saturating_sub(1)] {
+        values::delete(&name(hour, key)).await?;
+    }
+    Ok(())
 }
 
 /// Whether a key of the store is a response's, or a counter, that nobody comes back to.

@@ -32,6 +32,11 @@ pub(crate) async fn write(key: &str, value: &[u8], until: Timestamp) -> Result<(
     open().await?.set(key, pack(value, until)).await.map_err(failed)
 }
 
+/// Removes a value.
+pub(crate) async fn delete(key: &str) -> Result<(), StoreError> {
+    open().await?.delete(key).await.map_err(failed)
+}
+
 fn pack(value: &[u8], until: Timestamp) -> Vec<u8> {
     [MARK, &until.as_micros().to_be_bytes(), value].concat()
 }

@@ -97,12 +97,20 @@ pub(crate) async fn cache(_: &str, _: &Item, _: Timestamp, _: Timestamp) -> Resu
     Ok(())
 }
 
+/// Likewise.
+pub(crate) async fn forget(_: &str, _: Timestamp) -> Result<(), StoreError> {
+    Ok(())
+}
+
+/// The most bytes of one response that are kept.
+pub(crate) const LARGEST: u64 = 0;
+
 /// Where nothing is kept nothing can be purged.
 pub(crate) fn purges(_: Timestamp) -> Result<Vec<Purge>, StoreError> {
     Ok(Vec::new())
 }
 
 /// Likewise.
-pub(crate) async fn purge(_: &Purge, _: Timestamp) -> Result<(), StoreError> {
+pub(crate) async fn purge(_: &[Purge], _: Timestamp) -> Result<(), StoreError> {
     Ok(())
 }

@@ -8,11 +8,11 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::entry::{Entry, Item, Lifetime};
+use super::entry::{Entry, Item, Lifetime, Variants};
 use crate::platform::Timestamp;
 
 const RESPONSE: &[u8] = b"PCR\x01";
-const VARIES: &[u8] = b"PCV\x01";
+const VARIES: &[u8] = b"PCV\x02";
 
 const NO_CACHE: u64 = 1;
 const MUST_REVALIDATE: u64 = 2;
@@ -25,8 +25,9 @@ impl Item {
     pub fn encode(&self) -> Bytes {
         match self {
             Self::Response(entry) => encode_entry(entry),
-            Self::Varies(names) => {
+            Self::Varies(Variants { names, since }) => {
                 let mut writer = Writer(VARIES.to_vec());
+                writer.number(since.as_micros());
                 writer.number(names.len() as u64);
                 names.iter().for_each(|name| writer.bytes(name.as_str().as_bytes()));
                 writer.0.into()
@@ -42,7 +43,8 @@ impl Item {
             RESPONSE => Self::Response(decode_entry(&mut reader)?),
             VARIES => {
                 let name = |reader: &mut Reader| HeaderName::from_bytes(&reader.bytes()?).ok();
-                Self::Varies(reader.members(name)?.collect::<Option<_>>()?)
+                let since = Timestamp::from_micros(reader.number()?);
+                Self::Varies(Variants { names: reader.members(name)?.collect::<Option<_>>()?, since })
             }
             _ => return None,
         };

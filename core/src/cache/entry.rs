@@ -20,6 +20,9 @@ const VALIDATABLE: Duration = Duration::from_secs(86_400);
 /// What is kept longer than it is fresh, because clients may accept it (`max-stale`).
 const ACCEPTABLE: Duration = Duration::from_secs(60);
 
+/// How long what tells variants apart is taken for granted that another node may have changed.
+const TOLD: Duration = Duration::from_secs(60);
+
 /// What a place in a map of fields takes, beside name and value.
 const FIELD: usize = 112;
 
@@ -34,7 +37,16 @@ pub enum Item {
     /// A response.
     Response(Entry),
     /// What names the variants, which stand under keys of their own.
-    Varies(Vec<HeaderName>),
+    Varies(Variants),
+}
+
+/// What tells the variants of a resource apart (§4.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variants {
+    /// The fields, as `Vary` names them.
+    pub names: Vec<HeaderName>,
+    /// When the first of them came: those that were stored before it are not found any more.
+    pub since: Timestamp,
 }
 
 /// One stored response.
@@ -90,13 +102,21 @@ pub enum Reuse {
 }
 
 impl Item {
+    /// From when on a store that nodes share may have a newer one, which another node put there.
+    pub fn renewed(&self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Response(entry) => now + entry.lifetime.fresh.saturating_sub(entry.age_at(now)),
+            Self::Varies(_) => now + TOLD,
+        }
+    }
+
     /// The bytes that it takes in memory, about.
     pub fn size(&self) -> usize {
         match self {
             Self::Response(entry) => entry.size(),
-            Self::Varies(names) => {
+            Self::Varies(variants) => {
                 size_of::<Self>()
-                    + names.iter().map(|name| size_of::<HeaderName>() + name.as_str().len()).sum::<usize>()
+                    + variants.names.iter().map(|name| size_of::<HeaderName>() + name.as_str().len()).sum::<usize>()
             }
         }
     }

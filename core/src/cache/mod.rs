@@ -37,7 +37,7 @@ pub use answer::answer;
 pub use control::Control;
 pub use date::{http_date, imf_fixdate};
 pub(crate) use entry::take_tags;
-pub use entry::{Entry, Item, Lifetime, Reuse};
+pub use entry::{Entry, Item, Lifetime, Reuse, Variants};
 pub use freshness::initial_age;
 pub use purge::{Purge, Scope};
 pub use purges::{Purged, Purges};

@@ -15,7 +15,7 @@ mod serve;
 
 use crate::cache::{Reach, Rules};
 pub(crate) use change::note_change;
-pub(crate) use chore::Chore;
+pub(crate) use chore::{Chore, Spot};
 pub(crate) use fetch::{Ask, unstorable};
 pub(crate) use key::Key;
 pub(crate) use node::Node;
@@ -36,3 +36,6 @@ pub struct Cache {
     /// Whether `Cache-Control` of requests counts.
     pub(crate) obeys_client: bool,
 }
+
+#[cfg(test)]
+mod tests;

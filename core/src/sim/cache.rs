@@ -48,6 +48,14 @@ impl Cache {
         if fault == Some(ValueFault::LostResponse) { Err(StoreError) } else { Ok(()) }
     }
 
+    pub(super) fn remove(&mut self, key: &str, reach: Reach, fault: Option<ValueFault>) -> Result<(), StoreError> {
+        if fault == Some(ValueFault::Throttled) {
+            return Err(StoreError);
+        }
+        self.items.remove(&(reach == Reach::Shared, key.to_owned()));
+        if fault == Some(ValueFault::LostResponse) { Err(StoreError) } else { Ok(()) }
+    }
+
     pub(super) fn purges(&self, fault: Option<ValueFault>) -> Result<Vec<Purge>, StoreError> {
         match fault {
             None => Ok(self.purges.clone()),
@@ -56,11 +64,11 @@ impl Cache {
         }
     }
 
-    pub(super) fn purge(&mut self, purge: &Purge, fault: Option<ValueFault>) -> Result<(), StoreError> {
+    pub(super) fn purge(&mut self, purges: &[Purge], fault: Option<ValueFault>) -> Result<(), StoreError> {
         if fault == Some(ValueFault::Throttled) {
             return Err(StoreError);
         }
-        self.purges.push(purge.clone());
+        self.purges.extend_from_slice(purges);
         if fault == Some(ValueFault::LostResponse) { Err(StoreError) } else { Ok(()) }
     }
 

@@ -306,6 +306,11 @@ impl Platform for Sim {
         self.cache.borrow_mut().write(key, reach, item, self.now.get() + keep, fault)
     }
 
+    async fn forget(&self, key: &str, reach: Reach) -> Result<(), StoreError> {
+        let fault = self.cache_fault(reach);
+        self.cache.borrow_mut().remove(key, reach, fault)
+    }
+
     fn tee(&self, stream: SimStream, limit: u64) -> (SimStream, SimStream) {
         let second = stream.clone().bounded(limit);
         (stream, second)
@@ -316,9 +321,9 @@ impl Platform for Sim {
         self.cache.borrow().purges(fault)
     }
 
-    async fn purge(&self, purge: &Purge) -> Result<(), StoreError> {
+    async fn purge(&self, purges: &[Purge]) -> Result<(), StoreError> {
         let fault = self.cache_fault(Reach::Shared);
-        self.cache.borrow_mut().purge(purge, fault)
+        self.cache.borrow_mut().purge(purges, fault)
     }
 
     fn secret(&self, name: &str) -> Option<String> {

@@ -53,7 +53,7 @@ impl Folder {
             Some(purged) => purged,
             None => {
                 // what may have been purged must not be served
-                files.drain(..).for_each(|file| remove(&directory, &file.name));
+                files.drain(..).try_for_each(|file| fs::remove_file(place(&directory, &file.name)))?;
                 fs::remove_file(&path)?;
                 Purged::open(&path)?.ok_or(ErrorKind::InvalidData)?
             }
@@ -98,9 +98,9 @@ impl Folder {
     }
 
     /// Adds to what was purged.
-    pub(super) async fn purge(&self, purge: &Purge) -> Result<(), StoreError> {
-        let purge = purge.clone();
-        self.blocking(move |inner| tell(&inner.write_fails, "written", inner.purged().add(&purge))).await
+    pub(super) async fn purge(&self, purges: &[Purge]) -> Result<(), StoreError> {
+        let purges = purges.to_vec();
+        self.blocking(move |inner| tell(&inner.write_fails, "written", inner.purged().add(&purges))).await
     }
 
     /// Files are read and written where waiting for a disk holds nobody up.

@@ -1,6 +1,6 @@
 //! What was purged in a folder: a file of lines that only grows, until it says too much twice.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -42,26 +42,38 @@ impl Purged {
         self.purges.iter().collect()
     }
 
-    /// Adds a purge. When this returns, it outlives a failure of power.
-    pub(super) fn add(&mut self, purge: &Purge) -> io::Result<()> {
-        self.purges.add(purge);
-        self.lines += 1;
+    /// Adds purges. When this returns, they outlive a failure of power.
+    pub(super) fn add(&mut self, purges: &[Purge]) -> io::Result<()> {
+        for purge in purges {
+            self.purges.add(purge);
+        }
+        self.lines += purges.len();
         if self.lines > LINES {
             return self.write_anew();
         }
         let mut file = private().append(true).create(true).open(&self.path)?;
-        file.write_all(format!("{}\n", purge.encode()).as_bytes())?;
-        file.sync_data()
+        file.write_all(lines(purges).as_bytes())?;
+        file.sync_data()?;
+        self.sync_directory()
     }
 
     fn write_anew(&mut self) -> io::Result<()> {
-        let lines: Vec<_> = self.list().iter().map(|purge| purge.encode() + "\n").collect();
+        let all = self.list();
         let beside = self.path.with_extension("new");
         let mut file = private().create(true).truncate(true).open(&beside)?;
-        file.write_all(lines.concat().as_bytes())?;
+        file.write_all(lines(&all).as_bytes())?;
         file.sync_all()?;
         fs::rename(&beside, &self.path)?;
-        self.lines = lines.len();
-        Ok(())
+        self.lines = all.len();
+        self.sync_directory()
     }
+
+    /// A file is there after a failure of power when the directory that names it is written, too.
+    fn sync_directory(&self) -> io::Result<()> {
+        self.path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+    }
+}
+
+fn lines(purges: &[Purge]) -> String {
+    purges.iter().map(|purge| purge.encode() + "\n").collect()
 }

@@ -55,13 +55,26 @@ async fn what_is_too_large_to_be_shared_takes_the_place_of_what_was() {
 }
 
 #[tokio::test]
+async fn what_is_removed_is_not_there() {
+    let directory = Directory::new();
+    let cache = cache(&directory);
+    cache.put("a", &item("a"), NOW, MINUTE, Reach::Shared).await.unwrap();
+    cache.forget("a", Reach::Local).await.unwrap();
+    assert_eq!(cache.remembered("a", NOW), None);
+    assert!(cache.shared("a", NOW).await.unwrap().is_some(), "the memory was all that it reached");
+    cache.forget("a", Reach::Shared).await.unwrap();
+    assert_eq!((cache.remembered("a", NOW), cache.shared("a", NOW).await), (None, Ok(None)));
+    cache.forget("a", Reach::Shared).await.unwrap();
+}
+
+#[tokio::test]
 async fn without_a_place_to_share_there_is_the_memory() {
     let cache = Cache::new(1 << 20, Shared::Nowhere);
     cache.put("a", &item("a"), NOW, MINUTE, Reach::Shared).await.unwrap();
     assert!(cache.remembered("a", NOW).is_some());
     assert_eq!(cache.shared("b", NOW).await, Ok(None));
     let purge = Purge { scope: portico_core::cache::Scope::Everything, at: NOW, soft: false };
-    assert_eq!((cache.purge(&purge).await, cache.purges().await), (Ok(()), Ok(vec![])));
+    assert_eq!((cache.purge(&[purge]).await, cache.purges().await), (Ok(()), Ok(vec![])));
 }
 
 #[test]

@@ -134,6 +134,7 @@ impl Session for Simulated {
             Store::StaleRead => Some(ValueFault::StaleRead),
         };
         self.sim.set_value_faults(std::iter::repeat(fault));
+        self.sim.set_cache_faults(std::iter::repeat(fault));
         Ok(())
     }
 

@@ -36,10 +36,14 @@ pub(super) enum Purpose {
     Reads,
     /// A value is written.
     Writes,
-    /// A response is looked for, or what was purged.
+    /// A response is looked for.
     Responses,
-    /// A response is shared, or something is purged.
+    /// A response is shared, or removed.
     Shares,
+    /// What was purged is looked for.
+    Purged,
+    /// Something is purged.
+    Purges,
 }
 
 impl Purpose {
@@ -51,6 +55,8 @@ impl Purpose {
             Self::Writes => 4,
             Self::Responses => 8,
             Self::Shares => 16,
+            Self::Purged => 32,
+            Self::Purges => 64,
         }
     }
 
@@ -61,7 +67,9 @@ impl Purpose {
             Self::Reads => "values that are read",
             Self::Writes => "values that are written",
             Self::Responses => "cached responses",
-            Self::Shares => "responses to be shared, and purges",
+            Self::Shares => "responses to be shared",
+            Self::Purged => "what was purged",
+            Self::Purges => "purges",
         }
     }
 
@@ -72,7 +80,9 @@ impl Purpose {
             Self::Reads => "what needs one fails",
             Self::Writes => "none is kept",
             Self::Responses => "there are those of this node",
-            Self::Shares => "none is shared, and purges fail",
+            Self::Shares => "none is shared",
+            Self::Purged => "what this node knows of it holds",
+            Self::Purges => "they fail",
         }
     }
 }

@@ -50,34 +50,37 @@ impl Redis {
 
     /// All purges.
     pub(crate) async fn purges(&self) -> Result<Vec<Purge>, StoreError> {
-        self.range(Purpose::Responses, 0, -1).await
+        self.range(Purpose::Purged, 0, -1).await
     }
 
-    /// Adds one.
-    pub(crate) async fn purge(&self, purge: &Purge) -> Result<(), StoreError> {
-        self.add(purge).await?;
+    /// Adds some, in one step.
+    pub(crate) async fn purge(&self, purges: &[Purge]) -> Result<(), StoreError> {
+        self.add(purges).await?;
         let count = cmd("ZCARD").arg(PURGES).take();
-        let Value::Int(count) = self.ask(&Question::Command(Purpose::Shares, count)).await? else {
+        let Value::Int(count) = self.ask(&Question::Command(Purpose::Purges, count)).await? else {
             return Err(StoreError);
         };
         if count > MEMBERS { self.fold(count / 2).await } else { Ok(()) }
     }
 
-    async fn add(&self, purge: &Purge) -> Result<(), StoreError> {
-        // what is purged, without the time; GT lets no clock that is behind take a purge back
-        let member = Purge { at: Timestamp::default(), ..purge.clone() }.encode();
-        let add = cmd("ZADD").arg(PURGES).arg("GT").arg(purge.at.as_micros()).arg(member).take();
-        self.ask(&Question::Command(Purpose::Shares, add)).await.map(drop)
+    async fn add(&self, purges: &[Purge]) -> Result<(), StoreError> {
+        // GT lets no clock that is behind take a purge back
+        let mut add = cmd("ZADD").arg(PURGES).arg("GT").take();
+        for purge in purges {
+            // what is purged, without the time
+            add.arg(purge.at.as_micros()).arg(Purge { at: Timestamp::default(), ..purge.clone() }.encode());
+        }
+        self.ask(&Question::Command(Purpose::Purges, add)).await.map(drop)
     }
 
     /// Lets one purge of everything stand for the older ones: all before that of this rank.
     async fn fold(&self, rank: i64) -> Result<(), StoreError> {
-        let Some(last) = self.range(Purpose::Shares, rank, rank).await?.pop() else { return Ok(()) };
-        self.add(&Purge { scope: Scope::Everything, at: last.at, soft: false }).await?;
+        let Some(last) = self.range(Purpose::Purges, rank, rank).await?.pop() else { return Ok(()) };
+        self.add(&[Purge { scope: Scope::Everything, at: last.at, soft: false }]).await?;
         // not that one itself, nor what is of the same moment
         let before = format!("({}", last.at.as_micros());
         let remove = cmd("ZREMRANGEBYSCORE").arg(PURGES).arg("-inf").arg(before).take();
-        self.ask(&Question::Command(Purpose::Shares, remove)).await.map(drop)
+        self.ask(&Question::Command(Purpose::Purges, remove)).await.map(drop)
     }
 
     /// Members by rank.
@@ -91,11 +94,13 @@ impl Redis {
 
 fn purge(member: &Value, score: &Value) -> Result<Purge, StoreError> {
     let (Value::BulkString(member), Value::BulkString(score)) = (member, score) else { return Err(StoreError) };
-    let text = |bytes| str::from_utf8(bytes).map_err(|_| StoreError);
     // below 2^53, so that Redis writes it as a whole number
-    let at = text(score)?.parse().map_err(|_| StoreError)?;
-    let purge = Purge::decode(text(member)?).ok_or(StoreError)?;
-    Ok(Purge { at: Timestamp::from_micros(at), ..purge })
+    let at = str::from_utf8(score).ok().and_then(|score| score.parse().ok()).ok_or(StoreError)?;
+    let at = Timestamp::from_micros(at);
+    // what another version of Portico put there may concern anything
+    let unknown = || Purge { scope: Scope::Everything, at, soft: false };
+    let purge = str::from_utf8(member).ok().and_then(Purge::decode).unwrap_or_else(unknown);
+    Ok(Purge { at, ..purge })
 }
 
 /// Where the response under `key` is.

@@ -240,7 +240,7 @@ async fn too_many_purges_become_one_of_everything_before_they_go() {
     };
     let (redis, asked) = scripted(says).await;
     let at = portico_core::Timestamp::from_micros(1_700_000_000_000_009);
-    redis.purge(&Purge { scope: Scope::Tag("b".into()), at, soft: true }).await.unwrap();
+    redis.purge(&[Purge { scope: Scope::Tag("b".into()), at, soft: true }]).await.unwrap();
     let commands: Vec<_> = told(&asked).into_iter().map(|(_, command)| command).collect();
     assert_eq!(
         commands,

@@ -61,6 +61,36 @@ async fn a_hundred_that_miss_at_once_are_one_for_the_upstream() {
 }
 
 #[tokio::test]
+async fn those_that_miss_at_once_are_one_for_each_variant() {
+    let (asked, (open, gate)) = (Arc::new(AtomicUsize::new(0)), watch::channel(false));
+    let counted = Arc::clone(&asked);
+    let address = upstream(move |request| {
+        let (counted, mut gate) = (Arc::clone(&counted), gate.clone());
+        async move {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let kind = request.headers()["x-kind"].clone();
+            gate.wait_for(|open| *open).await.unwrap();
+            let mut response = text(kind.to_str().unwrap().to_owned());
+            response.headers_mut().insert("vary", "x-kind".parse().unwrap());
+            response
+        }
+    })
+    .await;
+    let server = start(cached(address)).await;
+    let mut clients = Vec::new();
+    for kind in ["a", "b"].repeat(10) {
+        let mut client = Raw::connect(server.address).await;
+        client.send(&GET.replace("host: a", &format!("host: a\r\nx-kind: {kind}"))).await;
+        clients.push((kind, client));
+    }
+    open.send(true).unwrap();
+    for (kind, mut client) in clients {
+        assert_eq!(client.response().await.1, kind);
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
 async fn who_waits_for_a_client_that_leaves_asks_for_itself() {
     let (listener, address) = raw_upstream().await;
     let server = start(cached(address)).await;

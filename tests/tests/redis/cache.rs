@@ -25,7 +25,12 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
+/// A response that is fresh for long.
 fn response(body: impl Into<bytes::Bytes>) -> Arc<Item> {
+    of_lifetime(body, Duration::from_secs(1 << 40))
+}
+
+fn of_lifetime(body: impl Into<bytes::Bytes>, fresh: Duration) -> Arc<Item> {
     Arc::new(Item::Response(Entry {
         status: StatusCode::OK,
         headers: HeaderMap::from_iter([(http::header::ETAG, "\"1\"".parse().unwrap())]),
@@ -33,7 +38,7 @@ fn response(body: impl Into<bytes::Bytes>) -> Arc<Item> {
         requested: Timestamp::from_secs(1),
         received: Timestamp::from_secs(1),
         age: Duration::ZERO,
-        lifetime: Lifetime::default(),
+        lifetime: Lifetime { fresh, ..Lifetime::default() },
         url: "shop.example/".into(),
         tags: vec!["a".into()],
     }))
@@ -96,11 +101,47 @@ fn the_later_of_two_purges_holds_whichever_is_told_first() {
         assert_eq!(one.purges().await, Ok(vec![]));
         let tag = || Scope::Tag("a".into());
         for second in [5, 9, 7] {
-            one.purge(&purge(tag(), second)).await.unwrap();
+            one.purge(&[purge(tag(), second)]).await.unwrap();
         }
-        other.purge(&purge(Scope::Url("shop.example/".into()), 6)).await.unwrap();
+        other.purge(&[purge(Scope::Url("shop.example/".into()), 6)]).await.unwrap();
         let all = vec![purge(Scope::Url("shop.example/".into()), 6), purge(tag(), 9)];
         assert_eq!((one.purges().await, other.purges().await), (Ok(all.clone()), Ok(all)));
+    });
+}
+
+#[test]
+fn what_is_stale_is_looked_for_again_as_another_node_may_have_renewed_it() {
+    let redis = Redis::start();
+    runtime().block_on(async {
+        let (one, other) = (node(&redis), node(&redis));
+        let stale = of_lifetime("old", Duration::ZERO);
+        one.cache("cache/a/1", &stale, MINUTE, Reach::Shared).await.unwrap();
+        assert_eq!(one.cached("cache/a/1", Reach::Shared).await, Ok(Some(stale)));
+        other.cache("cache/a/1", &response("new"), MINUTE, Reach::Shared).await.unwrap();
+        assert_eq!(one.cached("cache/a/1", Reach::Shared).await, Ok(Some(response("new"))));
+        assert_eq!(calls(&redis, "get"), 2);
+    });
+}
+
+#[test]
+fn what_is_removed_is_not_there_for_whoever_has_no_copy() {
+    let redis = Redis::start();
+    runtime().block_on(async {
+        let (one, other) = (node(&redis), node(&redis));
+        one.cache("cache/a/1", &response("text"), MINUTE, Reach::Shared).await.unwrap();
+        other.forget("cache/a/1", Reach::Shared).await.unwrap();
+        assert_eq!(other.cached("cache/a/1", Reach::Shared).await, Ok(None));
+        assert_eq!(one.cached("cache/a/1", Reach::Shared).await, Ok(Some(response("text"))));
+    });
+}
+
+#[test]
+fn a_purge_that_cannot_be_read_is_one_of_everything() {
+    let redis = Redis::start();
+    runtime().block_on(async {
+        redis.ask("ZADD portico:purges 5000000 of-a-later-version");
+        let everything = Purge { scope: Scope::Everything, at: Timestamp::from_secs(5), soft: false };
+        assert_eq!(node(&redis).purges().await, Ok(vec![everything]));
     });
 }
 
@@ -113,7 +154,7 @@ fn purges_of_two_nodes_at_once_are_all_there_though_they_are_too_many() {
         let (node, tags) = (node(&redis), tags.clone());
         runtime.spawn(async move {
             for tag in tags.filter(|tag| tag % 2 == part) {
-                node.purge(&purge(Scope::Tag(tag.to_string().into()), 1_000 + tag)).await.unwrap();
+                node.purge(&[purge(Scope::Tag(tag.to_string().into()), 1_000 + tag)]).await.unwrap();
             }
         })
     };
@@ -149,6 +190,6 @@ fn without_an_answer_there_is_the_memory() {
         assert_eq!(node.cached("cache/a/b", Reach::Shared).await, Ok(Some(response("text"))));
         assert_eq!(node.cached("cache/a/c", Reach::Shared).await, Err(StoreError));
         assert_eq!(node.purges().await, Err(StoreError));
-        assert_eq!(node.purge(&purge(Scope::Everything, 1)).await, Err(StoreError));
+        assert_eq!(node.purge(&[purge(Scope::Everything, 1)]).await, Err(StoreError));
     });
 }

@@ -157,6 +157,10 @@ impl Platform for Edge<'_> {
         self.sim.cache(key, item, keep, reach).await
     }
 
+    async fn forget(&self, key: &str, reach: Reach) -> Result<(), StoreError> {
+        self.sim.forget(key, reach).await
+    }
+
     fn tee(&self, stream: SimStream, limit: u64) -> (SimStream, SimStream) {
         self.sim.tee(stream, limit)
     }
@@ -165,8 +169,8 @@ impl Platform for Edge<'_> {
         self.sim.purges().await
     }
 
-    async fn purge(&self, purge: &Purge) -> Result<(), StoreError> {
-        self.sim.purge(purge).await
+    async fn purge(&self, purges: &[Purge]) -> Result<(), StoreError> {
+        self.sim.purge(purges).await
     }
 
     fn secret(&self, name: &str) -> Option<String> {

@@ -1,7 +1,7 @@
 // A Worker that is made of the gateway's own parts in JavaScript, without WebAssembly: bodies twice, and the data centre's cache.
 
 import { collect, tee } from "./bodies.js";
-import { look_up, put } from "./cache.js";
+import { forget, look_up, put } from "./cache.js";
 
 /** What second halves came to, in their order: how many bytes, or the name of what failed. */
 const seen = [];
@@ -24,6 +24,8 @@ export default {
         return Response.json(seen);
       case "/put":
         return new Response(await put(host, key, await request.bytes(), limit));
+      case "/forget":
+        return new Response(await forget(host, key));
       default: {
         const found = await look_up(host, key, limit);
         if (found === undefined) return new Response(null, { status: 404 });

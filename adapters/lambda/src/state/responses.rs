@@ -6,7 +6,7 @@ use std::time::Duration;
 use portico_core::cache::Item;
 use portico_core::{StoreError, Timestamp};
 
-use super::{LARGEST, State, table, value};
+use super::{LARGEST, State, id, table, value};
 
 /// No response is kept for longer, so that a purge need not be, either.
 pub(super) const LONGEST: Duration = Duration::from_secs(7 * 86_400);
@@ -48,9 +48,17 @@ impl State {
     ) -> Result<Kept, StoreError> {
         let bytes = item.encode();
         if key.len() + bytes.len() > LARGEST {
+            self.forget(key, left).await?;
             return Ok(Kept::Here);
         }
         self.put(key, &bytes, now + keep.min(LONGEST), left).await?;
         Ok(Kept::InTable)
+    }
+
+    /// Removes what is under `key`.
+    pub(crate) async fn forget(&self, key: &str, left: Duration) -> Result<(), StoreError> {
+        let request = self.table.client()?.delete_item().table_name(self.table.name()).key(table::ID, id(key));
+        let mut attempts = self.table.attempts();
+        self.table.patience.within(left, attempts.perform(|| request.clone().send())).await.map(drop)
     }
 }

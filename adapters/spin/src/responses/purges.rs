@@ -25,28 +25,32 @@ pub(crate) fn purges(now: Timestamp) -> Result<Vec<Purge>, StoreError> {
     Ok(known(&words, now)?.iter().collect())
 }
 
-/// Adds a purge, whatever others add at the same time.
-pub(crate) async fn purge(purge: &Purge, now: Timestamp) -> Result<(), StoreError> {
+/// Adds purges, whatever others add at the same time.
+pub(crate) async fn purge(purges: &[Purge], now: Timestamp) -> Result<(), StoreError> {
     let deadline = monotonic_clock::wait_for(nanos(TIMEOUT));
-    within(deadline, add(&*cells::store(), purge, now)).await.unwrap_or_else(|| {
-        eprintln!("key-value store: others overtook one purge until its time was up");
+    within(deadline, add(&*cells::store(), purges, now)).await.unwrap_or_else(|| {
+        eprintln!("key-value store: others overtook a purge until its time was up");
         Err(StoreError)
     })
 }
 
-async fn add(store: &impl Store, purge: &Purge, now: Timestamp) -> Result<(), StoreError> {
+async fn add(store: &impl Store, purges: &[Purge], now: Timestamp) -> Result<(), StoreError> {
     let mut late = 0;
-    while attempt(store, purge, now)? == Swapped::Late {
+    while attempt(store, purges, now)? == Swapped::Late {
         store.wait(late).await;
         late += 1;
     }
     Ok(())
 }
 
-fn attempt(store: &impl Store, purge: &Purge, now: Timestamp) -> Result<Swapped, StoreError> {
+fn attempt(store: &impl Store, more: &[Purge], now: Timestamp) -> Result<Swapped, StoreError> {
     let Some((read, words)) = cells::cell(store, NAME)? else { return Ok(Swapped::Late) };
     let mut purges = known(&words, now)?;
-    if !purges.add(purge) {
+    let mut news = false;
+    for purge in more {
+        news |= purges.add(purge);
+    }
+    if !news {
         return Ok(Swapped::Done);
     }
     store.swap(read, &written(&purges))

@@ -16,13 +16,14 @@ fn item() -> Item {
 }
 
 fn varies() -> Item {
-    Item::Varies(vec![HeaderName::from_static("accept"), HeaderName::from_static("x-own")])
+    let names = vec![HeaderName::from_static("accept"), HeaderName::from_static("x-own")];
+    Item::Varies(Variants { names, since: Timestamp::from_micros(300) })
 }
 
 #[test]
 fn what_is_written_is_read() {
     let error = Entry { status: StatusCode::NOT_FOUND, ..stored(&[], "") };
-    for item in [item(), varies(), Item::Varies(Vec::new()), Item::Response(error)] {
+    for item in [item(), varies(), Item::Varies(Variants { names: Vec::new(), since: NOW }), Item::Response(error)] {
         assert_eq!(Item::decode(&item.encode()), Some(item));
     }
 }
@@ -30,7 +31,7 @@ fn what_is_written_is_read() {
 /// Written down, because stores keep it while versions come and go: a change needs another version byte.
 #[test]
 fn the_form_is_this() {
-    assert_eq!(varies().encode(), &b"PCV\x01\x02\x06accept\x05x-own"[..]);
+    assert_eq!(varies().encode(), &b"PCV\x02\xac\x02\x02\x06accept\x05x-own"[..]);
     let Item::Response(entry) = item() else { panic!() };
     let mut entry = Entry { requested: Timestamp::from_micros(300), received: Timestamp::from_micros(1), ..entry };
     entry.headers = fields(&[("etag", "\"a\"")]);

@@ -5,31 +5,46 @@ use std::collections::BTreeMap;
 use http::header::{CONTENT_LOCATION, LOCATION};
 use http::{HeaderName, Response, StatusCode, Uri};
 
+use super::chore::Spot;
+use super::key::host;
 use crate::body::Body;
 use crate::cache::Entry;
 use crate::context::Context;
 use crate::digest;
 use crate::gateway::Gateway;
 use crate::platform::Timestamp;
+use crate::route;
 
 /// Notes what an upstream's answer changed: what is at the request's URL, and at those of `Location` and `Content-Location`, if they are
 /// on the same host. Whatever route changes it, what concerns the cache is the route that serves a GET there.
-pub(crate) fn note_change<S>(gateway: &Gateway, context: &Context<'_>, response: &Response<Body<S>>, now: Timestamp) {
+///
+/// This node serves nothing of them any more, whoever asks. What is stored under the key that the request would have there is removed, for
+/// other nodes and later processes.
+pub(crate) fn note_change<S>(
+    gateway: &Gateway,
+    context: &mut Context<'_>,
+    response: &Response<Body<S>>,
+    now: Timestamp,
+) {
     let succeeded = response.status().is_success() || response.status().is_redirection();
     if context.method.is_safe() || !succeeded || response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return;
     }
-    changed(gateway, context, context.path(), context.uri.query(), now);
+    let mut changed: Vec<Spot> = spot(gateway, context, context.path(), context.uri.query(), now).into_iter().collect();
     for uri in [LOCATION, CONTENT_LOCATION].iter().filter_map(|name| named(context, response, name)) {
-        changed(gateway, context, uri.path(), uri.query(), now);
+        // what is no path that a route could have is not stored
+        let Ok(canonical) = route::canonical(uri.path()) else { continue };
+        changed.extend(spot(gateway, context, &canonical.path, uri.query(), now));
     }
+    context.changed.extend(changed);
 }
 
-fn changed(gateway: &Gateway, context: &Context<'_>, path: &str, query: Option<&str>, now: Timestamp) {
-    let route = gateway.route_of_get(context.host(), &context.headers, path, query);
-    if let Some(cache) = route.and_then(|route| route.policies.cache.as_ref()) {
-        gateway.responses.change(&cache.key.url_at(context, path, query), now);
-    }
+/// Where the route that caches there keeps what a GET of this caller brings.
+fn spot(gateway: &Gateway, context: &Context<'_>, path: &str, query: Option<&str>, now: Timestamp) -> Option<Spot> {
+    let route = gateway.route_of_get(context.host(), &context.headers, path, query)?;
+    let cache = route.policies.cache.as_ref()?;
+    gateway.responses.change(&cache.key.url_at(context, path, query), now);
+    Some(Spot { key: cache.key.at(context, path, query), reach: cache.reach })
 }
 
 /// The URL that a field names, if it is on the request's host. Relative ones are resolved against the root at most: others are rare, and
@@ -37,7 +52,8 @@ fn changed(gateway: &Gateway, context: &Context<'_>, path: &str, query: Option<&
 fn named<S>(context: &Context<'_>, response: &Response<Body<S>>, name: &HeaderName) -> Option<Uri> {
     let uri: Uri = response.headers().get(name)?.to_str().ok()?.parse().ok()?;
     let here = context.host()?;
-    let same = uri.authority().is_none_or(|authority| authority.as_str().eq_ignore_ascii_case(here));
+    let same = |authority: &str| host(authority, context.secure) == host(here, context.secure);
+    let same = uri.authority().is_none_or(|authority| same(authority.as_str()));
     (same && uri.path().starts_with('/')).then_some(uri)
 }
 

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, PRAGMA};
-use http::{HeaderMap, HeaderName, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 
+use super::fetch::{Need, variant_key};
 use super::flight::{Landing, Lead};
+use super::node::Room;
 use super::serve::{Visit, response};
-use crate::cache::{self, Entry, Item, Lifetime, Reach};
+use crate::cache::{self, Entry, Item, Lifetime, Reach, Variants};
 use crate::context::{Context, Principal, RequestId, Trace};
 use crate::gateway::Gateway;
 use crate::peer::Peer;
@@ -17,6 +19,9 @@ use crate::platform::{CollectError, Platform, Timestamp, within};
 
 /// How long the body of a response that is to be stored may take. The client may take longer.
 const FILL: Duration = Duration::from_secs(50);
+
+/// How long it is kept what tells variants apart, at least: one that is short-lived does not take the others along.
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// One thing that is left to do.
 #[derive(Debug)]
@@ -27,18 +32,26 @@ pub(crate) enum Chore<S> {
     Keep(Keep),
     /// A stale response was served, and is revalidated.
     Revalidate(Box<Revalidation>),
+    /// What is stored was changed.
+    Forget(Spot),
     /// What others purged is looked for.
     LookForPurges,
+}
+
+/// A key, and how far what is there reaches.
+#[derive(Debug, Clone)]
+pub(crate) struct Spot {
+    pub(super) key: String,
+    pub(super) reach: Reach,
 }
 
 /// Where a response is kept.
 #[derive(Debug)]
 pub(crate) struct Place {
     /// The request's key.
-    pub(super) key: String,
+    pub(super) spot: Spot,
     /// By what the response varies, and what the request said there.
-    pub(super) variant: Option<(Vec<HeaderName>, String)>,
-    pub(super) reach: Reach,
+    pub(super) variant: Option<(Variants, String)>,
 }
 
 /// A response that is to be stored, without its body.
@@ -64,6 +77,8 @@ pub(crate) struct Fill<S> {
     /// The most bytes that are stored.
     pub(super) max: u64,
     pub(super) body: S,
+    /// The memory that it may take.
+    pub(super) room: Room,
     pub(super) lead: Option<Lead>,
 }
 
@@ -83,8 +98,7 @@ pub(crate) struct Revalidation {
     id: RequestId,
     trace: Trace,
     principal: Option<Arc<Principal>>,
-    stale: Arc<Item>,
-    lead: Lead,
+    need: Need,
 }
 
 impl<S> Chore<S> {
@@ -94,6 +108,8 @@ impl<S> Chore<S> {
             Self::Fill(fill) => fill.run(platform).await,
             Self::Keep(keep) => keep.run(platform).await,
             Self::Revalidate(revalidation) => revalidation.run(gateway, platform).await,
+            // what cannot be removed is served until it is stale
+            Self::Forget(Spot { key, reach }) => _ = platform.forget(&key, reach).await,
             Self::LookForPurges => _ = gateway.responses.look_for_purges(platform).await,
         }
     }
@@ -109,7 +125,7 @@ impl Draft {
 
 impl<S> Fill<S> {
     async fn run<P: Platform<Stream = S>>(self, platform: &P) {
-        let Self { draft, place, declared, max, body, lead } = self;
+        let Self { draft, place, declared, max, body, room: _room, lead } = self;
         let collected = within(platform.sleep(FILL), platform.collect(body, max)).await;
         match collected {
             // a body that is shorter than declared broke off
@@ -117,12 +133,8 @@ impl<S> Fill<S> {
                 let item = Arc::new(Item::Response(draft.entry(body)));
                 Keep { item, place, lead }.run(platform).await;
             }
-            Some(Err(CollectError::TooLarge)) => {
-                Lead::pass(lead, platform.now());
-            }
-            _ => {
-                Lead::release(lead);
-            }
+            None | Some(Err(CollectError::TooLarge)) => Lead::pass(lead, platform.now()),
+            Some(_) => Lead::release(lead),
         }
     }
 }
@@ -135,17 +147,21 @@ impl Keep {
             lead.land(Landing { item: Arc::clone(&item), variant: place.variant.clone() });
         }
         let keep = entry.keep(platform.now());
+        let Place { spot: Spot { key, reach }, variant } = place;
         // a cache that cannot be written has nothing to say next time
-        let kept = platform.cache(&place.own_key(), &item, keep, place.reach).await;
-        if let (Ok(()), Some((names, _))) = (kept, &place.variant) {
-            let varies = Arc::new(Item::Varies(names.clone()));
-            _ = platform.cache(&place.key, &varies, keep, place.reach).await;
+        let Some((variants, said)) = variant else {
+            _ = platform.cache(&key, &item, keep, reach).await;
+            return;
+        };
+        if platform.cache(&variant_key(&key, &variants, &said), &item, keep, reach).await.is_ok() {
+            let varies = Arc::new(Item::Varies(variants));
+            _ = platform.cache(&key, &varies, keep.max(DAY), reach).await;
         }
     }
 }
 
 impl Revalidation {
-    pub(super) fn new(context: &Context<'_>, stale: Arc<Item>, lead: Lead) -> Self {
+    pub(super) fn new(context: &Context<'_>, need: Need) -> Self {
         let mut request = Request::new(());
         *request.method_mut() = Method::GET;
         *request.uri_mut() = context.uri.clone();
@@ -164,23 +180,24 @@ impl Revalidation {
             certificate: context.certificate.clone(),
         };
         let (id, trace, principal) = (context.id.clone(), context.trace, context.principal.clone());
-        Self { peer, request, id, trace, principal, stale, lead }
+        Self { peer, request, id, trace, principal, need }
     }
 
     async fn run<P: Platform>(self, gateway: &Gateway, platform: &P) {
-        let Self { peer, request, id, trace, principal, stale, lead } = self;
+        let Self { peer, request, id, trace, principal, need } = self;
         let mut context = Context::new(platform, &peer, &gateway.trusted_proxies, request.into_parts().0);
         (context.id, context.trace, context.principal) = (id, trace, principal);
         let Some(route) = gateway.again(&mut context) else { return };
         let Some(cache) = &route.policies.cache else { return };
         let key = cache.key.of(&context);
         let (visit, mut chores) = (Visit { gateway, route, cache, platform, key }, Vec::new());
-        let whole = visit.fetch(&mut context, &mut chores, Some(stale), true, true, Some(lead)).await;
+        let whole = visit.fetch(&mut context, &mut chores, need).await;
         drop(whole);
         for chore in chores {
             match chore {
                 Chore::Fill(fill) => fill.run(platform).await,
                 Chore::Keep(keep) => keep.run(platform).await,
+                Chore::Forget(Spot { key, reach }) => _ = platform.forget(&key, reach).await,
                 Chore::Revalidate(_) | Chore::LookForPurges => {}
             }
         }

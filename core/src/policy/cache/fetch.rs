@@ -8,11 +8,14 @@ use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, IF_MODIFIED_SINCE,
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode, Uri};
 
 use super::Cache;
-use super::chore::{Chore, Draft, Fill, Keep, Place};
+use super::chore::{Chore, Draft, Fill, Keep, Place, Spot};
 use super::flight::Lead;
+use super::node::Room;
 use super::serve::{Chores, Visit, note, response};
 use crate::body::Body;
-use crate::cache::{self, Entry, Item, Lifetime, NotStored, Reuse, Status, Wish, answer, storable, variant, varies};
+use crate::cache::{
+    self, Entry, Item, Lifetime, NotStored, Reuse, Status, Variants, Wish, answer, storable, variant, varies,
+};
 use crate::context::Context;
 use crate::decision::{Outcome, Policy, Reason};
 use crate::error::Refusal;
@@ -41,6 +44,23 @@ impl Ask<'_> {
     }
 }
 
+/// What a request goes upstream for.
+#[derive(Debug)]
+pub(crate) struct Need {
+    /// What its response would replace or validate.
+    pub(super) stale: Option<Arc<Item>>,
+    /// Whether that is served if the upstream fails.
+    pub(super) if_error: bool,
+    /// Whether the whole response is wanted, whatever part of it the client asked for.
+    pub(super) whole: bool,
+    /// What told variants apart until now.
+    pub(super) variants: Option<Variants>,
+    /// Where a response for this request was looked for last.
+    pub(super) key: String,
+    /// Others may wait for it.
+    pub(super) lead: Option<Lead>,
+}
+
 /// What a response says of the one that is stored.
 enum Validated {
     /// It is still good, with these fields.
@@ -54,16 +74,14 @@ enum Validated {
 }
 
 impl<'g, P: Platform> Visit<'g, '_, P> {
-    /// Asks upstream, and keeps what comes back if it may be kept. `stale` is what it would replace or validate.
+    /// Asks upstream, and keeps what comes back if it may be kept.
     pub(super) async fn fetch(
         &self,
         context: &mut Context<'g>,
         chores: &mut Chores<P>,
-        stale: Option<Arc<Item>>,
-        if_error: bool,
-        whole: bool,
-        lead: Option<Lead>,
+        need: Need,
     ) -> Result<Response<Body<P::Stream>>, Refusal> {
+        let Need { stale, if_error, whole, variants, key, lead } = need;
         let mut requested = self.platform.now();
         // a HEAD cannot replace what is stored: it only shows whether that still holds
         let get = context.method == Method::GET;
@@ -76,35 +94,29 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
         };
         if failed
             && if_error
-            && let Some(item) = &stale
+            && let Some(old) = old
         {
             Lead::release(lead);
-            // the request goes on all the same
-            if let Some(decision) = context.decisions.last_mut().filter(|decision| decision.outcome == Outcome::Deny) {
-                decision.outcome = Outcome::Allow;
-            }
-            return self.stale(context, item, received, "upstream-failed");
+            return Ok(instead(context, old, outcome.ok().map(|response| response.status()), received));
         }
         if let (Ok(response), Some(old)) = (&outcome, old) {
             match self.validate(context, old, response, requested, received) {
                 Validated::Holds(item) => {
                     note(context, |status| status.forward_status(response.status()).stored());
                     if !Wish::of(&self.heard(context)).no_store {
-                        self.keep(context, chores, &item, lead);
+                        self.keep(context, chores, &item, variants, lead);
                     }
                     let Some(entry) = self::response(&item).filter(|_| get) else { return outcome };
-                    if let Some(decision) = context.decisions.iter_mut().find(|one| one.policy == Policy::Cache) {
-                        decision.reason = Reason::CacheRevalidated;
-                    }
+                    became(context, Reason::CacheRevalidated);
                     return Ok(answer(entry, &context.method, &context.headers, received));
                 }
                 Validated::MayNotBeKept => {
-                    self.gateway.responses.change(&old.url, received);
+                    self.drop_stored(chores, old, key, received);
                     requested = self.platform.now();
                     outcome = self.ask(context, None, true).await;
                     received = self.platform.now();
                 }
-                Validated::Outdated => self.gateway.responses.change(&old.url, received),
+                Validated::Outdated => self.drop_stored(chores, old, key, received),
                 Validated::Replaced => {}
             }
         }
@@ -117,18 +129,27 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
         };
         note(context, |status| status.forward_status(response.status()));
         match self.judge(context, &response, requested, received) {
-            Ok(lifetime) if whole => {
-                note(context, Status::stored);
-                let draft = Draft {
-                    url: self.cache.key.url(context),
-                    status: response.status(),
-                    headers: response.headers().clone(),
-                    requested,
-                    received,
-                    lifetime,
-                };
-                response = self.fill(context, chores, draft, response, lead);
-            }
+            Ok(lifetime) if whole => match self.room(&response) {
+                Some(room) => {
+                    note(context, Status::stored);
+                    let draft = Draft {
+                        url: self.cache.key.url(context),
+                        status: response.status(),
+                        headers: response.headers().clone(),
+                        requested,
+                        received,
+                        lifetime,
+                    };
+                    let place = self.place(context, &draft.headers, received, variants);
+                    let chore;
+                    (response, chore) = self.fill(context, draft, place, response, room, lead);
+                    chores.push(chore);
+                }
+                None => {
+                    Lead::release(lead);
+                    note(context, |status| status.detail("busy"));
+                }
+            },
             Ok(_) => {
                 Lead::release(lead);
                 note(context, |status| status.detail("partial"));
@@ -197,13 +218,13 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
     fn fill(
         &self,
         context: &Context<'_>,
-        chores: &mut Chores<P>,
         draft: Draft,
+        place: Place,
         response: Response<Body<P::Stream>>,
+        room: Room,
         lead: Option<Lead>,
-    ) -> Response<Body<P::Stream>> {
+    ) -> (Response<Body<P::Stream>>, Chore<P::Stream>) {
         let max = self.cache.rules.max_size;
-        let place = self.place(context, &draft.headers);
         let preview = draft.clone().entry(Bytes::new());
         let lead = match preview.reuse(&Wish::NONE, draft.received) {
             Reuse::AsItIs | Reuse::WhileRevalidating => lead,
@@ -216,9 +237,9 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
         let conditional = [IF_NONE_MATCH, IF_MODIFIED_SINCE].iter().any(|name| context.headers.contains_key(name));
         let has = conditional.then(|| answer(&preview, &context.method, &context.headers, draft.received));
         let has = has.filter(|has| has.status() == StatusCode::NOT_MODIFIED);
-        let declared = response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let declared = declared(&response);
         let (head, body) = response.into_parts();
-        let mine = match body {
+        let (mine, chore) = match body {
             Body::Stream(stream) => {
                 let (mine, body) = match has {
                     Some(_) => (Body::Empty, stream),
@@ -227,17 +248,15 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
                         (Body::Stream(first), second)
                     }
                 };
-                chores.push(Chore::Fill(Box::new(Fill { draft, place, declared, max, body, lead })));
-                mine
+                (mine, Chore::Fill(Box::new(Fill { draft, place, declared, max, body, room, lead })))
             }
             whole => {
                 let bytes = if let Body::Full(bytes) = &whole { bytes.clone() } else { Bytes::new() };
                 let item = Arc::new(Item::Response(draft.entry(bytes)));
-                chores.push(Chore::Keep(Keep { item, place, lead }));
-                whole
+                (whole, Chore::Keep(Keep { item, place, lead }))
             }
         };
-        has.unwrap_or_else(|| Response::from_parts(head, mine))
+        (has.unwrap_or_else(|| Response::from_parts(head, mine)), chore)
     }
 
     /// The request target without what of its query is not keyed; `None` when that is all of it.
@@ -284,36 +303,90 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
     }
 
     /// Keeps a response behind the one to the client. Others who wait get it at once.
-    fn keep(&self, context: &Context<'_>, chores: &mut Chores<P>, item: &Arc<Item>, lead: Option<Lead>) {
+    fn keep(
+        &self,
+        context: &Context<'_>,
+        chores: &mut Chores<P>,
+        item: &Arc<Item>,
+        variants: Option<Variants>,
+        lead: Option<Lead>,
+    ) {
         let Some(entry) = response(item) else { return };
-        let place = self.place(context, &entry.headers);
+        let place = self.place(context, &entry.headers, entry.received, variants);
         chores.push(Chore::Keep(Keep { item: Arc::clone(item), place, lead }));
     }
 
-    /// Where a response with these fields is kept.
-    fn place(&self, context: &Context<'_>, headers: &HeaderMap) -> Place {
+    /// Where a response with these fields is kept, beside the variants that are known.
+    fn place(
+        &self,
+        context: &Context<'_>,
+        headers: &HeaderMap,
+        received: Timestamp,
+        variants: Option<Variants>,
+    ) -> Place {
         let names = varies(headers).unwrap_or_default();
         let variant = (!names.is_empty()).then(|| {
             let said = selected(&names, &context.headers);
-            (names, said)
+            let known = variants.filter(|variants| variants.names == names);
+            (known.unwrap_or(Variants { names, since: received }), said)
         });
-        Place { key: self.key.clone(), variant, reach: self.cache.reach }
+        Place { spot: Spot { key: self.key.clone(), reach: self.cache.reach }, variant }
+    }
+
+    /// Serves nothing more of what is stored, and removes it.
+    fn drop_stored(&self, chores: &mut Chores<P>, old: &Entry, key: String, now: Timestamp) {
+        self.gateway.responses.change(&old.url, now);
+        chores.push(Chore::Forget(Spot { key, reach: self.cache.reach }));
+    }
+
+    /// The memory that a response may take until it is stored, if there is so much.
+    fn room(&self, response: &Response<Body<P::Stream>>) -> Option<Room> {
+        let max = self.cache.rules.max_size;
+        let bytes = match response.body() {
+            Body::Stream(_) => declared(response).unwrap_or(max).min(max),
+            // it is there already
+            _ => 0,
+        };
+        self.gateway.responses.room(bytes)
     }
 }
 
-impl Place {
-    /// The key under which the response itself stands.
-    pub(super) fn own_key(&self) -> String {
-        match &self.variant {
-            Some((_, said)) => variant_key(&self.key, said),
-            None => self.key.clone(),
-        }
+/// The length that a response declares.
+fn declared<B>(response: &Response<B>) -> Option<u64> {
+    response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok())
+}
+
+/// A stale response in place of what an upstream answered, or did not answer.
+fn instead<S>(
+    context: &mut Context<'_>,
+    old: &Entry,
+    answered: Option<StatusCode>,
+    now: Timestamp,
+) -> Response<Body<S>> {
+    // the request goes on all the same
+    if let Some(decision) = context.decisions.last_mut().filter(|decision| decision.outcome == Outcome::Deny) {
+        decision.outcome = Outcome::Allow;
+    }
+    let why = "upstream-failed";
+    became(context, Reason::CacheStale);
+    note(context, |status| match answered {
+        Some(answered) => status.forward_status(answered).detail(why),
+        None => status.detail(why),
+    });
+    answer(old, &context.method, &context.headers, now)
+}
+
+/// Lets the cache's decision be another one than that the request missed.
+fn became(context: &mut Context<'_>, reason: Reason) {
+    if let Some(decision) = context.decisions.iter_mut().find(|one| one.policy == Policy::Cache) {
+        decision.reason = reason;
     }
 }
 
 /// The key under which a variant stands.
-pub(super) fn variant_key(key: &str, said: &str) -> String {
-    format!("{key}/{}", &crate::digest::sha256_hex(said.as_bytes())[..32])
+pub(super) fn variant_key(key: &str, variants: &Variants, said: &str) -> String {
+    let variant = [&variants.since.as_micros().to_be_bytes(), said.as_bytes()].concat();
+    format!("{key}/{}", &crate::digest::sha256_hex(&variant)[..32])
 }
 
 /// Whether an upstream forbids to store its response: what a route makes of its fields does not take that away.

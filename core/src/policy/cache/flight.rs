@@ -7,9 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::HeaderName;
-
-use crate::cache::Item;
+use crate::cache::{Item, Variants};
 use crate::platform::Timestamp;
 
 /// How often whoever waits looks.
@@ -77,7 +75,7 @@ pub(super) struct Landing {
     /// The response.
     pub(super) item: Arc<Item>,
     /// By what it varies, and what the request said there.
-    pub(super) variant: Option<(Vec<HeaderName>, String)>,
+    pub(super) variant: Option<(Variants, String)>,
 }
 
 /// What a request does that has missed.

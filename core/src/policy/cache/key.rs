@@ -35,12 +35,17 @@ impl Key {
     /// What the response to a request is stored under: `cache/ROUTE/` and 64 digits. No two requests that differ in anything that is
     /// keyed have the same. The method is not: what GET brings answers HEAD.
     pub(crate) fn of(&self, context: &Context<'_>) -> String {
+        self.at(context, context.path(), context.uri.query())
+    }
+
+    /// What the response to the same request for another path on its host is stored under.
+    pub(super) fn at(&self, context: &Context<'_>, path: &str, query: Option<&str>) -> String {
         let mut parts = Parts(Vec::with_capacity(512));
         parts.0.extend_from_slice(&self.route);
         parts.0.push(u8::from(context.secure));
         parts.push(&*host(context.host().unwrap_or_default(), context.secure));
-        parts.push(context.path());
-        parts.maybe(self.query.keyed(context.uri.query()));
+        parts.push(path);
+        parts.maybe(self.query.keyed(query));
         self.add_headers(context, &mut parts);
         for name in self.cookies.iter().flatten() {
             let crumbs = crumbs(&context.headers);
@@ -216,7 +221,7 @@ fn url(host: &str, path: &str, query: Option<String>) -> String {
 
 /// The host and its port, lower case, without the port that the scheme has anyway (RFC 3986 §6.2.2.1, §6.2.3). What is no host stays
 /// as it is.
-fn host(authority: &str, secure: bool) -> Cow<'_, str> {
+pub(super) fn host(authority: &str, secure: bool) -> Cow<'_, str> {
     let usual = if secure { ":443" } else { ":80" };
     let bare = match route::host_name(authority) {
         Some(_) => authority.strip_suffix(usual).or_else(|| authority.strip_suffix(':')).unwrap_or(authority),

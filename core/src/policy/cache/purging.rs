@@ -69,11 +69,10 @@ pub(crate) async fn purge<P: Platform>(
         Err(detail) => return Err(context.refused(malformed(detail))),
     };
     let at = platform.now();
-    for scope in scopes {
-        if gateway.responses.purge(platform, &Purge { scope, at, soft }).await.is_err() {
-            let detail = "Not all of it is purged. Purge it again.";
-            return Err(context.refused(Refusal::new(Policy::Cache, Reason::StoreUnavailable).detail(detail)));
-        }
+    let purges: Vec<Purge> = scopes.into_iter().map(|scope| Purge { scope, at, soft }).collect();
+    if gateway.responses.purge(platform, &purges).await.is_err() {
+        let detail = "Not all of it is purged. Purge it again.";
+        return Err(context.refused(Refusal::new(Policy::Cache, Reason::StoreUnavailable).detail(detail)));
     }
     context.respond(Policy::Cache, Reason::Purged);
     let said = serde_json::json!({ "purged": count, "soft": soft });
@@ -102,11 +101,8 @@ impl Order {
             scopes.extend(urls(text)?.into_iter().take(1).map(|url| Scope::Prefix(url.into())));
         }
         for tag in self.tags {
-            if tag.is_empty()
-                || tag.len() > 1_024
-                || tag.contains(|letter: char| letter.is_whitespace() || letter == ',')
-            {
-                return Err(format!("`{tag}` is no tag: 1 to 1024 characters without blanks and commas."));
+            if !(1..=1_024).contains(&tag.len()) || tag.trim() != tag || tag.contains(',') {
+                return Err(format!("`{tag}` is no tag: 1 to 1024 bytes without commas, and no blanks around it."));
             }
             scopes.push(Scope::Tag(tag.into()));
         }

@@ -1,5 +1,6 @@
 //! Step 10 of a request's life: what the cache has no part in, what it answers, who waits for whom, and what goes upstream.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::header::{COOKIE, RANGE, UPGRADE};
@@ -7,11 +8,11 @@ use http::{HeaderName, Method, Response};
 
 use super::Cache;
 use super::chore::{Chore, Revalidation};
-use super::fetch::{selected, variant_key};
+use super::fetch::{Need, selected, variant_key};
 use super::flight::{Lead, PATIENCE, STEP, Stage, Turn};
 use super::node::Look;
 use crate::body::Body;
-use crate::cache::{self, Entry, Forward, Item, Purged, Reuse, Status, Wish, answer};
+use crate::cache::{self, Entry, Forward, Item, Purged, Reuse, Status, Variants, Wish, answer};
 use crate::context::Context;
 use crate::decision::{Policy, Reason};
 use crate::error::Refusal;
@@ -33,6 +34,10 @@ pub(super) type Chores<P> = Vec<Chore<<P as Platform>::Stream>>;
 
 /// What was found under a request's key.
 struct Found {
+    /// What tells variants apart, if there are some.
+    variants: Option<Variants>,
+    /// The key of this request's variant.
+    key: String,
     /// A response for this request.
     item: Option<Arc<Item>>,
     /// Why there is none.
@@ -62,10 +67,23 @@ pub(crate) async fn serve<'g, P: Platform>(
     if let Some((forward, why)) = passed_by(cache, context, &body) {
         context.allow(Policy::Cache, Reason::CacheBypassed, why);
         context.cache = Some(explained(Status::forward(forward), why));
-        return gateway.produce(route, platform, context, body, None).await;
+        let mut response = gateway.produce(route, platform, context, body, None).await?;
+        _ = cache::take_tags(response.headers_mut());
+        return Ok(response);
     }
     let key = cache.key.of(context);
-    Visit { gateway, route, cache, platform, key }.serve(context, chores).await
+    let visit = Visit { gateway, route, cache, platform, key };
+    let look = gateway.responses.look(cache.reach, platform.now());
+    let known = match look {
+        Look::Not | Look::After => true,
+        Look::Now => gateway.responses.look_for_purges(platform).await.is_ok() || gateway.responses.knows(),
+        Look::Unknown => false,
+    };
+    let served = visit.serve(context, chores, known).await;
+    if look == Look::After {
+        chores.push(Chore::LookForPurges);
+    }
+    served
 }
 
 /// Why the cache has no part in a request: its method is another one than GET and HEAD, or its answer depends on more than is keyed.
@@ -84,13 +102,14 @@ fn passed_by<S>(cache: &Cache, context: &Context<'_>, body: &Body<S>) -> Option<
 }
 
 impl<'g, P: Platform> Visit<'g, '_, P> {
+    /// Serves the request; nothing of what is stored, unless it is known what was purged of it.
     async fn serve(
         &self,
         context: &mut Context<'g>,
         chores: &mut Chores<P>,
+        known: bool,
     ) -> Result<Response<Body<P::Stream>>, Refusal> {
         let wish = if self.cache.obeys_client { Wish::of(&context.headers) } else { Wish::NONE };
-        let known = self.knows_purges(chores).await;
         let mut found = self.find(context).await;
         let now = self.platform.now();
         let purged = found.item.as_deref().and_then(response).and_then(|entry| self.gateway.responses.purged(entry));
@@ -106,11 +125,13 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
         match (found.item.clone(), reuse) {
             (Some(item), Some(Reuse::AsItIs)) => return self.hit(context, &item, now),
             (Some(item), Some(Reuse::WhileRevalidating)) => {
-                if let Turn::Lead(lead) = self.gateway.responses.flights.board(&self.key, now) {
-                    let revalidation = Revalidation::new(context, Arc::clone(&item), lead);
-                    chores.push(Chore::Revalidate(Box::new(revalidation)));
+                if let Turn::Lead(lead) = self.gateway.responses.flights.board(&found.key, now) {
+                    let Found { variants, key, .. } = found;
+                    let (stale, lead) = (Some(Arc::clone(&item)), Some(lead));
+                    let need = Need { stale, if_error: true, whole: true, variants, key, lead };
+                    chores.push(Chore::Revalidate(Box::new(Revalidation::new(context, need))));
                 }
-                return self.stale(context, &item, now, "revalidating");
+                return self.stale(context, &item, now);
             }
             _ if wish.only_if_cached => {
                 context.cache = Some(Status::forward(Forward::Request).detail("only-if-cached"));
@@ -126,7 +147,7 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
         };
         let part = context.headers.contains_key(&RANGE) && reuse.is_none();
         let alone = part || context.method != Method::GET || wish.no_cache || wish.no_store || !self.cache.coalesce;
-        let next = if alone { Next::Fetch(None) } else { self.wait(context, &wish).await };
+        let next = if alone { Next::Fetch(None) } else { self.wait(context, &wish, &found.key).await };
         match next {
             Next::Share(item, waited) => {
                 let now = self.platform.now();
@@ -138,51 +159,42 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
             }
             Next::Fetch(lead) => {
                 let if_error = matches!(reuse, Some(Reuse::Validated { if_error: true }));
-                let stale = found.item.filter(|_| reuse.is_some());
-                context.cache = Some(explained(Status::forward(forward), found.note));
-                context.allow(Policy::Cache, Reason::CacheMiss, found.note);
-                self.fetch(context, chores, stale, if_error, !part, lead).await
+                let Found { variants, key, item, note, .. } = found;
+                context.cache = Some(explained(Status::forward(forward), note));
+                context.allow(Policy::Cache, Reason::CacheMiss, note);
+                let stale = item.filter(|_| reuse.is_some());
+                let need = Need { stale, if_error, whole: !part, variants, key, lead };
+                // a future of its own: it is the largest part of all, and hits do without
+                Box::pin(self.fetch(context, chores, need)).await
             }
-        }
-    }
-
-    /// Whether it is known what others purged. It is looked for now, or behind the response.
-    async fn knows_purges(&self, chores: &mut Chores<P>) -> bool {
-        let node = &self.gateway.responses;
-        match node.look(self.cache.reach, self.platform.now()) {
-            Look::Not => true,
-            Look::After => {
-                chores.push(Chore::LookForPurges);
-                true
-            }
-            Look::Now => node.look_for_purges(self.platform).await.is_ok() || node.knows(),
-            Look::Unknown => false,
         }
     }
 
     /// Looks under the request's key, and under that of its variant if there are some.
     async fn find(&self, context: &Context<'_>) -> Found {
-        let nothing = |miss| Found { item: None, miss, note: "" };
-        let trouble = Found { item: None, miss: Forward::Miss, note: "store-unavailable" };
-        let item = match self.platform.cached(&self.key, self.cache.reach).await {
+        let trouble = |found| Found { miss: Forward::Miss, note: "store-unavailable", ..found };
+        let found = Found { variants: None, key: self.key.clone(), item: None, miss: Forward::UriMiss, note: "" };
+        let item = match self.platform.cached(&found.key, self.cache.reach).await {
             Ok(Some(item)) => item,
-            Ok(None) => return nothing(Forward::UriMiss),
-            Err(_) => return trouble,
+            Ok(None) => return found,
+            Err(_) => return trouble(found),
         };
-        let Item::Varies(names) = &*item else { return Found { item: Some(item), miss: Forward::Miss, note: "" } };
-        let key = variant_key(&self.key, &selected(names, &context.headers));
-        match self.platform.cached(&key, self.cache.reach).await {
-            Ok(Some(item)) if response(&item).is_some() => Found { item: Some(item), miss: Forward::Miss, note: "" },
-            Ok(_) => nothing(Forward::VaryMiss),
-            Err(_) => trouble,
+        let Item::Varies(variants) = &*item else { return Found { item: Some(item), miss: Forward::Miss, ..found } };
+        let key = variant_key(&self.key, variants, &selected(&variants.names, &context.headers));
+        let found = Found { variants: Some(variants.clone()), key, miss: Forward::VaryMiss, ..found };
+        match self.platform.cached(&found.key, self.cache.reach).await {
+            Ok(Some(item)) if response(&item).is_some() => Found { item: Some(item), miss: Forward::Miss, ..found },
+            Ok(_) => found,
+            Err(_) => trouble(found),
         }
     }
 
     /// Whose turn it is: this request's, or that of another one, whose response is waited for.
-    async fn wait(&self, context: &Context<'_>, wish: &Wish) -> Next {
+    async fn wait(&self, context: &Context<'_>, wish: &Wish, key: &str) -> Next {
         let (node, start) = (&self.gateway.responses, self.platform.now());
         let patience = PATIENCE.min(self.route.action.timeout());
-        let mut turn = node.flights.board(&self.key, start);
+        let mut key = Cow::Borrowed(key);
+        let mut turn = node.flights.board(&key, start);
         let mut waited = false;
         loop {
             let now = self.platform.now();
@@ -193,16 +205,26 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
             };
             match flight.stage(now) {
                 Stage::Landed(landing) => {
-                    let mine = |(names, said): &(Vec<HeaderName>, String)| selected(names, &context.headers) == *said;
+                    let mine = |(variants, said): &(Variants, String)| {
+                        let own = selected(&variants.names, &context.headers);
+                        (own != *said).then(|| variant_key(&self.key, variants, &own))
+                    };
+                    let another = landing.variant.as_ref().and_then(mine);
                     let usable = |entry: &Entry| {
                         matches!(entry.reuse(wish, now), Reuse::AsItIs | Reuse::WhileRevalidating)
                             && node.purged(entry).is_none()
                     };
-                    return if landing.variant.as_ref().is_none_or(mine) && response(&landing.item).is_some_and(usable) {
-                        Next::Share(Arc::clone(&landing.item), waited)
-                    } else {
-                        Next::Fetch(None)
-                    };
+                    match another {
+                        None if response(&landing.item).is_some_and(usable) => {
+                            return Next::Share(Arc::clone(&landing.item), waited);
+                        }
+                        // now it is known that there are variants, and which is this request's
+                        Some(another) if *key == self.key => {
+                            turn = node.flights.board(&another, now);
+                            key = Cow::Owned(another);
+                        }
+                        None | Some(_) => return Next::Fetch(None),
+                    }
                 }
                 Stage::Released => return Next::Fetch(None),
                 Stage::Flying if !now.is_within(patience, start) => return Next::Fetch(None),
@@ -211,7 +233,7 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
                     self.platform.sleep(STEP).await;
                     turn = Turn::Follow(flight);
                 }
-                Stage::Abandoned => turn = node.flights.board(&self.key, now),
+                Stage::Abandoned => turn = node.flights.board(&key, now),
             }
         }
     }
@@ -229,15 +251,15 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
         Ok(answer(entry, &context.method, &context.headers, now))
     }
 
-    /// A stored response that is stale, and why it is served all the same.
-    pub(super) fn stale(
+    /// A stored response that is stale, while it is revalidated.
+    fn stale(
         &self,
         context: &mut Context<'g>,
         item: &Item,
         now: Timestamp,
-        why: &'static str,
     ) -> Result<Response<Body<P::Stream>>, Refusal> {
         let response = self.hit(context, item, now)?;
+        let why = "revalidating";
         if let Some(decision) = context.decisions.last_mut() {
             (decision.reason, decision.detail) = (Reason::CacheStale, why.into());
         }

@@ -172,9 +172,9 @@ fn purge(tag: impl Into<String>, second: u64) -> Purge {
 async fn what_was_purged_is_known_after_a_restart() {
     let directory = Directory::new();
     let folder = directory.open();
-    folder.purge(&purge("a", 2)).await.unwrap();
-    folder.purge(&purge("a", 1)).await.unwrap();
-    folder.purge(&purge("b", 3)).await.unwrap();
+    folder.purge(&[purge("a", 2)]).await.unwrap();
+    folder.purge(&[purge("a", 1)]).await.unwrap();
+    folder.purge(&[purge("b", 3)]).await.unwrap();
     let all = vec![purge("a", 2), purge("b", 3)];
     assert_eq!(folder.purges().await, Ok(all.clone()));
     drop(folder);
@@ -188,8 +188,8 @@ async fn the_file_of_purges_does_not_grow_for_ever() {
     let lines: Vec<_> = (0..4_000).map(|second| purge("a", second).encode() + "\n").collect();
     fs::write(&path, lines.concat()).unwrap();
     let mut purged = Purged::open(&path).unwrap().unwrap();
-    purged.add(&purge("b", 1)).unwrap();
-    purged.add(&purge("c", 1)).unwrap();
+    purged.add(&[purge("b", 1)]).unwrap();
+    purged.add(&[purge("c", 1)]).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 3);
     assert_eq!(directory.open().purges().await, Ok(vec![purge("a", 3_999), purge("b", 1), purge("c", 1)]));
 }
@@ -200,13 +200,13 @@ async fn when_it_is_not_known_what_was_purged_nothing_is_served() {
         let directory = Directory::new();
         let folder = directory.open();
         folder.write("a", record(10)).await.unwrap();
-        folder.purge(&purge("b", 1)).await.unwrap();
+        folder.purge(&[purge("b", 1)]).await.unwrap();
         drop(folder);
         let mut file = File::options().append(true).open(directory.0.join("purges")).unwrap();
         file.write_all(broken.as_bytes()).unwrap();
         let folder = directory.open();
         assert_eq!((folder.read("a").await, folder.purges().await), (Ok(None), Ok(vec![])));
-        folder.purge(&purge("c", 2)).await.unwrap();
+        folder.purge(&[purge("c", 2)]).await.unwrap();
         drop(folder);
         assert_eq!(directory.open().purges().await, Ok(vec![purge("c", 2)]));
     }

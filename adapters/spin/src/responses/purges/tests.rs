@@ -41,7 +41,7 @@ impl Store for Fake {
     fn swap(&self, (key, was): (String, Option<Vec<u64>>), value: &[u64]) -> Result<Swapped, StoreError> {
         let other = self.others.borrow_mut().pop();
         if let Some(other) = other {
-            block_on(add(self, &other, NOW)).unwrap();
+            block_on(add(self, &[other], NOW)).unwrap();
         }
         let mut values = self.values.borrow_mut();
         if was.is_some() && values.get(&key) != was.as_ref() {
@@ -82,14 +82,14 @@ fn whatever_others_add_meanwhile_all_are_there() {
     let others = |names: [&str; 3]| *store.others.borrow_mut() = names.map(|name| tag(name, NOW)).into();
     // while the cell is made, and when it is there
     others(["b", "c", "d"]);
-    block_on(add(&store, &tag("a", NOW), NOW)).unwrap();
+    block_on(add(&store, &[tag("a", NOW)], NOW)).unwrap();
     others(["f", "g", "h"]);
-    block_on(add(&store, &tag("e", NOW), NOW)).unwrap();
+    block_on(add(&store, &[tag("e", NOW)], NOW)).unwrap();
     assert_eq!(store.held(), ["a", "b", "c", "d", "e", "f", "g", "h"].map(|name| tag(name, NOW)));
     assert!(store.late.get() > 0);
     // the same once more writes nothing
     let before = store.values.borrow().clone();
-    block_on(add(&store, &tag("a", NOW), NOW)).unwrap();
+    block_on(add(&store, &[tag("a", NOW)], NOW)).unwrap();
     assert_eq!(*store.values.borrow(), before);
 }
 
@@ -98,9 +98,9 @@ fn what_no_response_can_be_as_old_as_goes() {
     let store = Fake::default();
     let hours = |hours| Timestamp::from_micros(NOW.as_micros() - hours * HOUR);
     for (name, at) in [("over", hours(4)), ("edge", hours(3)), ("recent", hours(1))] {
-        block_on(add(&store, &tag(name, at), at)).unwrap();
+        block_on(add(&store, &[tag(name, at)], at)).unwrap();
     }
-    block_on(add(&store, &tag("now", NOW), NOW)).unwrap();
+    block_on(add(&store, &[tag("now", NOW)], NOW)).unwrap();
     let held: Vec<_> = store.held().into_iter().map(|purge| purge.scope).collect();
     assert_eq!(held, ["edge", "now", "recent"].map(|name| Scope::Tag(name.into())));
 }
@@ -111,7 +111,7 @@ fn too_many_become_one_of_everything() {
     let long = "x".repeat(1_900);
     let mut held = Vec::new();
     for index in 0..LARGEST as u64 / 1_900 {
-        block_on(add(&store, &tag(&format!("{long}{index}"), NOW + Duration::from_secs(index)), NOW)).unwrap();
+        block_on(add(&store, &[tag(&format!("{long}{index}"), NOW + Duration::from_secs(index))], NOW)).unwrap();
         held = store.held();
         let bytes: usize = store.values.borrow().values().map(|words| words.len() * 8).max().unwrap();
         assert!(bytes <= LARGEST + 16);
@@ -129,7 +129,7 @@ fn what_are_no_purges_is_an_error_and_stays() {
         let store = Fake::default();
         store.values.borrow_mut().insert(NAME.to_owned(), vec![7]);
         store.values.borrow_mut().insert(cells::path(NAME, 7), wrong.clone());
-        assert_eq!(block_on(add(&store, &tag("a", NOW), NOW)), Err(StoreError), "{wrong:?}");
+        assert_eq!(block_on(add(&store, &[tag("a", NOW)], NOW)), Err(StoreError), "{wrong:?}");
         assert_eq!(store.values.borrow()[&cells::path(NAME, 7)], wrong);
     }
 }
