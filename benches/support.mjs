@@ -33,15 +33,28 @@ export async function port() {
   return port;
 }
 
-/** A new ES256 key as a JWK, and a token that it signed, good for an hour. */
-export function signed() {
+/** A new ES256 key: as a JWK, as PEM, and what signs claims with it. */
+export function issuer() {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const jwk = { ...publicKey.export({ format: "jwk" }), kid: "k", alg: "ES256", use: "sig" };
-  const now = Math.floor(Date.now() / 1000);
-  const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const claims = { iss: "https://id.example/", aud: "shop", sub: "alice", iat: now, exp: now + 3600 };
-  const input = `${encode({ alg: "ES256", kid: "k", typ: "JWT" })}.${encode(claims)}`;
   const key = createPrivateKey(privateKey.export({ format: "pem", type: "pkcs8" }));
-  const signature = sign("sha256", Buffer.from(input), { key, dsaEncoding: "ieee-p1363" });
-  return { jwk, claims, token: `${input}.${signature.toString("base64url")}` };
+  const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const token = (claims) => {
+    const input = `${encode({ alg: "ES256", kid: "k", typ: "JWT" })}.${encode(claims)}`;
+    return `${input}.${sign("sha256", Buffer.from(input), { key, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
+  };
+  return { jwk, pem: publicKey.export({ format: "pem", type: "spki" }), token };
+}
+
+/** Claims that are good for an hour. */
+export function claimed(sub) {
+  const now = Math.floor(Date.now() / 1000);
+  return { iss: "https://id.example/", aud: "shop", sub, iat: now, exp: now + 3600 };
+}
+
+/** A new ES256 key as a JWK, and a token that it signed, good for an hour. */
+export function signed() {
+  const { jwk, token } = issuer();
+  const claims = claimed("alice");
+  return { jwk, claims, token: token(claims) };
 }

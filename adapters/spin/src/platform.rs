@@ -105,7 +105,7 @@ impl Platform for Wasi {
     }
 
     fn tee(&self, stream: Stream, limit: u64) -> (Stream, Stream) {
-        stream.tee(limit.min(host::LARGEST))
+        stream.tee(limit.min(host::largest()))
     }
 
     async fn purges(&self) -> Result<Vec<Purge>, StoreError> {

@@ -20,7 +20,9 @@ pub(crate) use self::purges::{purge, purges};
 const PREFIX: &str = "responses/";
 
 /// The most bytes of one response that are kept.
-pub(crate) const LARGEST: u64 = MAX_VALUE as u64;
+pub(crate) const fn largest() -> u64 {
+    MAX_VALUE as u64
+}
 
 /// Stands for a key in the name of what counts the bytes of an hour. No key is like it.
 const COUNTED: &str = "bytes";

@@ -6,6 +6,7 @@ mod chore;
 mod compile;
 mod fetch;
 mod flight;
+mod keep;
 mod key;
 mod leaks;
 mod node;

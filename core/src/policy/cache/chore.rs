@@ -7,8 +7,9 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, PRAGMA};
 use http::{HeaderMap, Method, Request, StatusCode};
 
-use super::fetch::{Need, variant_key};
+use super::fetch::Need;
 use super::flight::{Landing, Lead};
+use super::keep::variant_key;
 use super::node::Room;
 use super::serve::{Visit, response};
 use crate::cache::{self, Entry, Item, Lifetime, Reach, Variants};

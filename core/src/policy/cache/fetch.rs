@@ -1,25 +1,20 @@
-//! Step 14 of a request's life: what is asked upstream for the cache, and what is kept of what comes back.
+//! Step 14 of a request's life: what is asked upstream for the cache, and what comes of the answer.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, IF_MODIFIED_SINCE, IF_NONE_MATCH, PRAGMA};
-use http::{HeaderMap, HeaderName, Method, Response, StatusCode, Uri};
+use http::header::{CACHE_CONTROL, PRAGMA};
+use http::{HeaderMap, Method, Response, StatusCode, Uri};
 
 use super::Cache;
-use super::chore::{Chore, Draft, Fill, Keep, Place, Spot};
+use super::chore::Draft;
 use super::flight::Lead;
-use super::node::Room;
 use super::serve::{Chores, Visit, note, response};
 use crate::body::Body;
-use crate::cache::{
-    self, Entry, Item, Lifetime, NotStored, Reuse, Status, Variants, Wish, answer, storable, variant, varies,
-};
+use crate::cache::{self, Entry, Item, Lifetime, NotStored, Status, Variants, Wish, answer, storable};
 use crate::context::Context;
 use crate::decision::{Outcome, Policy, Reason};
 use crate::error::Refusal;
-use crate::forward::hop_by_hop;
 use crate::platform::{Platform, Timestamp};
 
 /// What goes upstream in place of a request that missed.
@@ -214,51 +209,6 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
         fresh.map_or(Validated::MayNotBeKept, |entry| Validated::Holds(Arc::new(Item::Response(entry))))
     }
 
-    /// Keeps a response while it is sent. A client that has it already gets 304, and the store gets it all.
-    fn fill(
-        &self,
-        context: &Context<'_>,
-        draft: Draft,
-        place: Place,
-        response: Response<Body<P::Stream>>,
-        room: Room,
-        lead: Option<Lead>,
-    ) -> (Response<Body<P::Stream>>, Chore<P::Stream>) {
-        let max = self.cache.rules.max_size;
-        let preview = draft.clone().entry(Bytes::new());
-        let lead = match preview.reuse(&Wish::NONE, draft.received) {
-            Reuse::AsItIs | Reuse::WhileRevalidating => lead,
-            // nobody but its own client can use it as it is
-            _ => {
-                Lead::pass(lead, draft.received);
-                None
-            }
-        };
-        let conditional = [IF_NONE_MATCH, IF_MODIFIED_SINCE].iter().any(|name| context.headers.contains_key(name));
-        let has = conditional.then(|| answer(&preview, &context.method, &context.headers, draft.received));
-        let has = has.filter(|has| has.status() == StatusCode::NOT_MODIFIED);
-        let declared = declared(&response);
-        let (head, body) = response.into_parts();
-        let (mine, chore) = match body {
-            Body::Stream(stream) => {
-                let (mine, body) = match has {
-                    Some(_) => (Body::Empty, stream),
-                    None => {
-                        let (first, second) = self.platform.tee(stream, max);
-                        (Body::Stream(first), second)
-                    }
-                };
-                (mine, Chore::Fill(Box::new(Fill { draft, place, declared, max, body, room, lead })))
-            }
-            whole => {
-                let bytes = if let Body::Full(bytes) = &whole { bytes.clone() } else { Bytes::new() };
-                let item = Arc::new(Item::Response(draft.entry(bytes)));
-                (whole, Chore::Keep(Keep { item, place, lead }))
-            }
-        };
-        (has.unwrap_or_else(|| Response::from_parts(head, mine)), chore)
-    }
-
     /// The request target without what of its query is not keyed; `None` when that is all of it.
     fn asked_for(&self, came: &Uri) -> Option<Uri> {
         let query = self.cache.key.query(came.query());
@@ -301,59 +251,6 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
         let request = self.heard(context);
         storable(rules, &context.method, &request, response.status(), response.headers(), age, received)
     }
-
-    /// Keeps a response behind the one to the client. Others who wait get it at once.
-    fn keep(
-        &self,
-        context: &Context<'_>,
-        chores: &mut Chores<P>,
-        item: &Arc<Item>,
-        variants: Option<Variants>,
-        lead: Option<Lead>,
-    ) {
-        let Some(entry) = response(item) else { return };
-        let place = self.place(context, &entry.headers, entry.received, variants);
-        chores.push(Chore::Keep(Keep { item: Arc::clone(item), place, lead }));
-    }
-
-    /// Where a response with these fields is kept, beside the variants that are known.
-    fn place(
-        &self,
-        context: &Context<'_>,
-        headers: &HeaderMap,
-        received: Timestamp,
-        variants: Option<Variants>,
-    ) -> Place {
-        let names = varies(headers).unwrap_or_default();
-        let variant = (!names.is_empty()).then(|| {
-            let said = selected(&names, &context.headers);
-            let known = variants.filter(|variants| variants.names == names);
-            (known.unwrap_or(Variants { names, since: received }), said)
-        });
-        Place { spot: Spot { key: self.key.clone(), reach: self.cache.reach }, variant }
-    }
-
-    /// Serves nothing more of what is stored, and removes it.
-    fn drop_stored(&self, chores: &mut Chores<P>, old: &Entry, key: String, now: Timestamp) {
-        self.gateway.responses.change(&old.url, now);
-        chores.push(Chore::Forget(Spot { key, reach: self.cache.reach }));
-    }
-
-    /// The memory that a response may take until it is stored, if there is so much.
-    fn room(&self, response: &Response<Body<P::Stream>>) -> Option<Room> {
-        let max = self.cache.rules.max_size;
-        let bytes = match response.body() {
-            Body::Stream(_) => declared(response).unwrap_or(max).min(max),
-            // it is there already
-            _ => 0,
-        };
-        self.gateway.responses.room(bytes)
-    }
-}
-
-/// The length that a response declares.
-fn declared<B>(response: &Response<B>) -> Option<u64> {
-    response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok())
 }
 
 /// A stale response in place of what an upstream answered, or did not answer.
@@ -383,12 +280,6 @@ fn became(context: &mut Context<'_>, reason: Reason) {
     }
 }
 
-/// The key under which a variant stands.
-pub(super) fn variant_key(key: &str, variants: &Variants, said: &str) -> String {
-    let variant = [&variants.since.as_micros().to_be_bytes(), said.as_bytes()].concat();
-    format!("{key}/{}", &crate::digest::sha256_hex(&variant)[..32])
-}
-
 /// Whether an upstream forbids to store its response: what a route makes of its fields does not take that away.
 pub(crate) fn unstorable(headers: &HeaderMap) -> Option<NotStored> {
     let control = cache::Control::of(headers);
@@ -397,13 +288,4 @@ pub(crate) fn unstorable(headers: &HeaderMap) -> Option<NotStored> {
         () if control.private => Some(NotStored::Private),
         () => None,
     }
-}
-
-/// What the request says in the fields that select a variant, as its upstream reads it: a field that `Connection` names does not go there
-/// (RFC 9110 §7.6.1), and what is answered without it is not what others get who send it.
-pub(super) fn selected(names: &[HeaderName], headers: &HeaderMap) -> String {
-    if !headers.contains_key(CONNECTION) {
-        return variant(names, headers);
-    }
-    variant(names, &hop_by_hop::passed_on(names, headers))
 }

@@ -8,8 +8,9 @@ use http::{HeaderName, Method, Response};
 
 use super::Cache;
 use super::chore::{Chore, Revalidation};
-use super::fetch::{Need, selected, variant_key};
+use super::fetch::Need;
 use super::flight::{Lead, PATIENCE, STEP, Stage, Turn};
+use super::keep::{selected, variant_key};
 use super::node::Look;
 use crate::body::Body;
 use crate::cache::{self, Entry, Forward, Item, Purged, Reuse, Status, Variants, Wish, answer};
