@@ -1,1 +1,7 @@
-//! Nothing but benchmarks: `cargo bench -p portico-benches`.
+//! The steps of core that benchmarks time (`cargo bench -p portico-benches`) and `scripts/instructions` counts.
+
+pub mod steps;
+mod still;
+
+pub use steps::Step;
+pub use still::Still;

@@ -15,7 +15,7 @@ use crate::gateway::Gateway;
 use crate::limit::Slot;
 use crate::peer::{Country, Peer};
 use crate::platform::{Platform, Timestamp};
-use crate::policy::cache::Chore;
+use crate::policy::cache::{Chore, Room};
 use crate::policy::identity::Errand;
 
 /// What the platform does after the response, in its own way (`wait_until`, a task, an await).
@@ -26,9 +26,16 @@ pub struct After<S> {
     pub record: Record,
     /// What nobody had to wait for.
     pub follow_up: FollowUp<S>,
-    /// The request's place among those that are under way, on a route that limits these: kept until the response's body was sent or
-    /// given up.
-    pub slot: Option<Slot>,
+    /// What the response takes until its body was sent or given up: kept for so long.
+    pub held: Held,
+}
+
+/// What a response takes of what is limited: the request's place among those that are under way, and memory on a route that caches.
+#[derive(Debug, Default)]
+#[must_use = "what it takes is free again when it is dropped"]
+pub struct Held {
+    pub(crate) slot: Option<Slot>,
+    pub(crate) room: Option<Arc<Room>>,
 }
 
 /// What could wait until the response was on its way: key sets that are to be fetched anew, copies of them to be stored, responses for

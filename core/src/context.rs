@@ -9,13 +9,13 @@ use bytes::Bytes;
 use http::header::{HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 
+use crate::after::Held;
 use crate::cache;
 use crate::decision::{Decision, Outcome, Policy, Reason};
 use crate::digest;
 use crate::error::Refusal;
 use crate::gateway::Route;
 use crate::jwt;
-use crate::limit::Slot;
 use crate::net::Net;
 use crate::peer::{Certificate, Country, Peer};
 use crate::platform::{Platform, Timestamp};
@@ -125,8 +125,8 @@ pub struct Context<'g> {
     pub upstream: Option<&'g Arc<str>>,
     /// What was decided so far.
     pub decisions: Vec<Decision>,
-    /// The request's place among those that are under way.
-    pub(crate) slot: Option<Slot>,
+    /// What it takes until its response was sent.
+    pub(crate) held: Held,
     /// What is to be done after the response.
     pub(crate) errands: Vec<Errand>,
 }
@@ -177,7 +177,7 @@ impl<'g> Context<'g> {
             changed: Vec::new(),
             upstream: None,
             decisions: Vec::with_capacity(8),
-            slot: None,
+            held: Held::default(),
             errands: Vec::new(),
         }
     }

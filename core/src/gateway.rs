@@ -121,8 +121,8 @@ impl Gateway {
         let traced = signed && !is_health(&context);
         chores.extend(std::mem::take(&mut context.changed).into_iter().map(Chore::Forget));
         let follow_up = FollowUp::new(std::mem::take(&mut context.errands), chores);
-        let slot = context.slot.take();
-        let after = After { record: Record::new(context, response.status(), self.hash), follow_up, slot };
+        let held = std::mem::take(&mut context.held);
+        let after = After { record: Record::new(context, response.status(), self.hash), follow_up, held };
         if traced {
             debug::show(&mut response, &Explanation::new(self, &after.record));
         }
@@ -324,12 +324,9 @@ impl Gateway {
         policies: &'g Policies,
         ask: Option<Ask<'_>>,
     ) -> Result<(HeaderMap, Option<Target<'g>>), Refusal> {
-        // moved, not copied, unless a template or the cache still has to read them
-        let mut headers = if policies.read_request_headers() || ask.is_some() {
-            context.headers.clone()
-        } else {
-            std::mem::take(&mut context.headers)
-        };
+        // moved, not copied, unless a template or a cache still has to read them
+        let read = policies.read_request_headers() || ask.is_some() || !context.method.is_safe();
+        let mut headers = if read { context.headers.clone() } else { std::mem::take(&mut context.headers) };
         let websocket = hop_by_hop::asks_for_websocket(&context.method, context.version, &headers);
         hop_by_hop::remove(&mut headers);
         if websocket {

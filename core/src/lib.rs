@@ -83,7 +83,7 @@ pub mod sim;
 pub mod template;
 pub mod time;
 
-pub use after::{After, FollowUp, Record, Seen};
+pub use after::{After, FollowUp, Held, Record, Seen};
 pub use answer::{Redirect, Respond};
 pub use body::Body;
 pub use error::Refusal;

@@ -87,9 +87,11 @@ pub trait Platform {
     /// Removes what the response cache holds under `key`, as far as `reach` says. Nodes that have a copy of their own may keep it.
     async fn forget(&self, key: &str, reach: Reach) -> Result<(), StoreError>;
 
+    /// The most bytes of a response that the response cache takes.
+    fn largest(&self, reach: Reach) -> u64;
+
     /// The same stream twice. What comes through is read once, by whichever of the two wants it first, and held for the other; for the
-    /// second one no more than `limit` bytes in all, or than the response cache takes in one item if that is less, beyond which that one
-    /// fails. When one is dropped, the other goes on.
+    /// second one no more than `limit` bytes in all, beyond which that one fails. When one is dropped, the other goes on.
     fn tee(&self, stream: Self::Stream, limit: u64) -> (Self::Stream, Self::Stream);
 
     /// What was purged in the cache that nodes share, as far as it still matters. Empty where a node has its own and no other.

@@ -9,9 +9,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use portico_core::Held;
 use portico_core::context::X_REQUEST_ID;
 use portico_core::decision::{Policy, Reason};
-use portico_core::limit::Slot;
 use portico_core::{After, Body, FollowUp, Peer, Platform as _, Record, Refusal, Seen, config};
 use portico_native::body::{BodyError, NativeBody, Payload, received};
 use portico_native::survive;
@@ -37,17 +37,17 @@ impl<F: Fn(After<NativeBody>) + Send + Sync> Exchange<F> {
     ) -> Result<Response<Answer>, Infallible> {
         let answering = self.turn.begin();
         let client = upgrade::requested(&mut request);
-        let (mut response, slot) = self.decide(request.map(received)).await;
+        let (mut response, held) = self.decide(request.map(received)).await;
         if let (Some(client), Some(upstream)) = (client, upgrade::granted(&mut response)) {
             self.turn.tunnel();
-            tokio::spawn(upgrade::join(client, upstream, self.watcher.clone(), slot));
-            return Ok(response.map(|body| Answer::new(body, None, answering)));
+            tokio::spawn(upgrade::join(client, upstream, self.watcher.clone(), held));
+            return Ok(response.map(|body| Answer::new(body, Held::default(), answering)));
         }
-        Ok(response.map(|body| Answer::new(body, slot, answering)))
+        Ok(response.map(|body| Answer::new(body, held, answering)))
     }
 
     /// The response, and the place that the request has among those that are under way.
-    async fn decide(&self, request: Request<Body<NativeBody>>) -> (Response<Body<NativeBody>>, Option<Slot>) {
+    async fn decide(&self, request: Request<Body<NativeBody>>) -> (Response<Body<NativeBody>>, Held) {
         let Service { gateway, platform, on_after, .. } = &*self.service;
         let gateway = gateway.load_full();
         // hyper drops this future when the client goes away; what it was about is logged all the same
@@ -57,15 +57,15 @@ impl<F: Fn(After<NativeBody>) + Send + Sync> Exchange<F> {
         pending.seen = None;
         match answered {
             Some((response, mut after)) => {
-                let (follow_up, slot) = (std::mem::take(&mut after.follow_up), after.slot.take());
+                let (follow_up, held) = (std::mem::take(&mut after.follow_up), std::mem::take(&mut after.held));
                 on_after(after);
                 if !follow_up.is_empty() {
                     let platform = Arc::clone(platform);
                     tokio::spawn(async move { follow_up.run(&gateway, &*platform).await });
                 }
-                (response, slot)
+                (response, held)
             }
-            None => (refused(platform, Reason::InternalError), None),
+            None => (refused(platform, Reason::InternalError), Held::default()),
         }
     }
 }
@@ -83,7 +83,7 @@ impl<F: Fn(After<NativeBody>) + Send + Sync> Drop for Pending<'_, F> {
         if let Some(seen) = self.seen.take() {
             let Service { platform, on_after, .. } = &*self.exchange.service;
             let record = Record::abandoned(&**platform, &self.exchange.peer, seen, self.hash);
-            on_after(After { record, follow_up: FollowUp::default(), slot: None });
+            on_after(After { record, follow_up: FollowUp::default(), held: Held::default() });
         }
     }
 }
@@ -123,12 +123,12 @@ pub(crate) struct Answer {
     /// How it broke off, before hyper was told.
     broken: Option<BodyError>,
     _answering: Answering,
-    _slot: Option<Slot>,
+    _held: Held,
 }
 
 impl Answer {
-    fn new(body: Body<NativeBody>, slot: Option<Slot>, answering: Answering) -> Self {
-        Self { payload: Payload(body), broken: None, _answering: answering, _slot: slot }
+    fn new(body: Body<NativeBody>, held: Held, answering: Answering) -> Self {
+        Self { payload: Payload(body), broken: None, _answering: answering, _held: held }
     }
 }
 

@@ -57,16 +57,24 @@ impl Cache {
         };
         // what another version wrote, or is not of use any more, is not there
         let Some((item, until)) = record.and_then(unpack).filter(|(_, until)| now < *until) else { return Ok(None) };
-        self.memory.put(key, &item, self.remembered_until(&item, until, now));
+        if !self.may_be_renewed(&item, now) {
+            self.remember(key, &item, until, now);
+        }
         Ok(Some(Arc::new(item)))
     }
 
-    /// Until when the memory need not ask for what is shared: where other nodes may renew it, as long as it is fresh.
-    fn remembered_until(&self, item: &Item, until: Timestamp, now: Timestamp) -> Timestamp {
-        match &self.shared {
-            Shared::Nowhere | Shared::Folder(_) => until,
-            Shared::Redis(_) => until.min(item.renewed(now)),
-        }
+    /// Whether another node may have put a newer one in its place.
+    pub(crate) fn may_be_renewed(&self, item: &Item, now: Timestamp) -> bool {
+        matches!(self.shared, Shared::Redis(_)) && item.renewed(now) <= now
+    }
+
+    /// Lets the memory hold what is shared. Of what tells variants apart others may know more after a while.
+    fn remember(&self, key: &str, item: &Item, until: Timestamp, now: Timestamp) {
+        let until = match (item, &self.shared) {
+            (Item::Varies(_), Shared::Redis(_)) => until.min(item.renewed(now)),
+            _ => until,
+        };
+        self.memory.put(key, item, until);
     }
 
     /// Lets the memory hold `item`, and shares it if it is to reach so far.
@@ -79,33 +87,36 @@ impl Cache {
         reach: Reach,
     ) -> Result<(), StoreError> {
         let until = now + keep;
+        self.remember(key, item, until, now);
         let record = || Some(pack(item, until)).filter(|record| record.len() <= LARGEST);
-        let shared = match &self.shared {
-            _ if reach == Reach::Local => Ok(false),
-            Shared::Nowhere => Ok(false),
-            Shared::Folder(folder) => folder.write(key, record()).await.map(|()| true),
-            Shared::Redis(redis) => redis.keep_response(key, record(), keep).await.map(|()| true),
-        };
-        // what is nowhere else is remembered to its end
-        let until = if shared == Ok(true) { self.remembered_until(item, until, now) } else { until };
-        self.memory.put(key, item, until);
-        shared.map(drop)
+        match self.behind(reach) {
+            Shared::Nowhere => Ok(()),
+            Shared::Folder(folder) => folder.write(key, record()).await,
+            Shared::Redis(redis) => redis.keep_response(key, record(), keep).await,
+        }
     }
 
     /// Removes what is under `key`, as far as that reaches.
     pub(crate) async fn forget(&self, key: &str, reach: Reach) -> Result<(), StoreError> {
         self.memory.remove(key);
-        match &self.shared {
-            _ if reach == Reach::Local => Ok(()),
+        match self.behind(reach) {
             Shared::Nowhere => Ok(()),
             Shared::Folder(folder) => folder.write(key, None).await,
             Shared::Redis(redis) => redis.keep_response(key, None, Duration::ZERO).await,
         }
     }
 
-    /// The most bytes of an item that any part takes.
-    pub(crate) fn largest(&self) -> u64 {
-        match &self.shared {
+    /// What is behind the memory for what reaches so far.
+    const fn behind(&self, reach: Reach) -> &Shared {
+        match reach {
+            Reach::Local => &Shared::Nowhere,
+            Reach::Shared => &self.shared,
+        }
+    }
+
+    /// The most bytes of an item that it takes.
+    pub(crate) fn largest(&self, reach: Reach) -> u64 {
+        match self.behind(reach) {
             Shared::Nowhere => self.memory.heaviest(),
             Shared::Folder(_) | Shared::Redis(_) => self.memory.heaviest().max(LARGEST as u64),
         }

@@ -152,10 +152,13 @@ impl Platform for NativePlatform {
 
     async fn cached(&self, key: &str, reach: Reach) -> Result<Option<Arc<Item>>, StoreError> {
         let now = self.now();
-        match (self.cache.remembered(key, now), reach) {
-            (Some(item), _) => Ok(Some(item)),
-            (None, Reach::Local) => Ok(None),
-            (None, Reach::Shared) => Box::pin(self.cache.shared(key, now)).await,
+        let known = self.cache.remembered(key, now);
+        match reach {
+            Reach::Shared if known.as_ref().is_none_or(|item| self.cache.may_be_renewed(item, now)) => {
+                // what cannot be asked takes nothing away
+                Box::pin(self.cache.shared(key, now)).await.or_else(|error| known.map(Some).ok_or(error))
+            }
+            Reach::Local | Reach::Shared => Ok(known),
         }
     }
 
@@ -167,8 +170,12 @@ impl Platform for NativePlatform {
         Box::pin(self.cache.forget(key, reach)).await
     }
 
+    fn largest(&self, reach: Reach) -> u64 {
+        self.cache.largest(reach)
+    }
+
     fn tee(&self, stream: NativeBody, limit: u64) -> (NativeBody, NativeBody) {
-        stream.tee(limit.min(self.cache.largest()))
+        stream.tee(limit)
     }
 
     async fn purges(&self) -> Result<Vec<Purge>, StoreError> {

@@ -97,8 +97,8 @@ impl Redis {
     async fn ask(&self, question: &Question) -> Result<Value, StoreError> {
         let purpose = question.purpose();
         let link = match purpose {
-            Purpose::Limits | Purpose::Reads | Purpose::Writes | Purpose::Purged | Purpose::Purges => &self.link,
-            Purpose::Responses | Purpose::Shares => &self.large,
+            Purpose::Limits | Purpose::Reads | Purpose::Writes | Purpose::Purges => &self.link,
+            Purpose::Responses | Purpose::Shares | Purpose::Purged => &self.large,
         };
         let answer = link.ask(question).await;
         let (bit, name) = (purpose.bit(), purpose.name());

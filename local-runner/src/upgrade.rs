@@ -3,8 +3,8 @@
 use http::{Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use portico_core::Held;
 use portico_core::forward::hop_by_hop::asks_for_websocket;
-use portico_core::limit::Slot;
 use tokio::io::copy_bidirectional;
 
 use crate::drain::Watcher;
@@ -28,7 +28,7 @@ pub(crate) fn granted<B>(response: &mut Response<B>) -> Option<OnUpgrade> {
 /// sending may still receive.
 ///
 /// This task belongs to no configuration: a reload does not touch it. The request is under way until it ends, and so has its place.
-pub(crate) async fn join(client: OnUpgrade, upstream: OnUpgrade, mut watcher: Watcher, _slot: Option<Slot>) {
+pub(crate) async fn join(client: OnUpgrade, upstream: OnUpgrade, mut watcher: Watcher, _held: Held) {
     let joined = async {
         let (client, upstream) = tokio::try_join!(client, upstream)?;
         let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));

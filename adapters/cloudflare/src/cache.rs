@@ -22,23 +22,20 @@ pub(crate) const MAX_ITEM: usize = 8 << 20;
 /// Nothing is kept for longer: a year, as RFC 9111's ancestors had it.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// How long the data centre keeps what names the variants, when it came from KV.
-const MINUTE: Duration = Duration::from_secs(60);
-
 /// What is under `key`. What is found in KV is put into the data centre's cache, behind the response.
 pub(crate) async fn read(workers: &Workers, key: &str, reach: Reach) -> Result<Option<Arc<Item>>, StoreError> {
-    let near = look_up(workers, key).await;
-    let (Reach::Shared, Ok(None) | Err(_)) = (reach, &near) else { return near };
-    let Some(store) = values::store(&workers.env) else { return near };
+    let here = look_up(workers, key).await;
+    let (Reach::Shared, Ok(None) | Err(_)) = (reach, &here) else { return here };
+    let Some(store) = values::store(&workers.env) else { return here };
     let bytes = values::bounded(&store, key, MAX_ITEM).await.map_err(failed)?;
     let Some((bytes, item)) = bytes.and_then(|bytes| Item::decode(&bytes).map(|item| (bytes, item))) else {
         return Ok(None);
     };
     let keep = match &item {
         Item::Response(entry) => entry.keep(workers.now()),
-        Item::Varies(_) => MINUTE,
+        Item::Varies(_) => LONGEST,
     };
-    let put = put(workers, key, &bytes, keep);
+    let put = put(workers, key, &bytes, near(workers, &item, keep, reach));
     (*workers.context).as_ref().wait_until(&put).map_err(|_| StoreError)?;
     Ok(Some(Arc::new(item)))
 }
@@ -55,11 +52,20 @@ pub(crate) async fn write(
         return forget(workers, key, reach).await;
     }
     let bytes = item.encode();
-    let failure = JsFuture::from(put(workers, key, &bytes, keep)).await.map_err(failed)?;
+    let failure = JsFuture::from(put(workers, key, &bytes, near(workers, item, keep, reach))).await.map_err(failed)?;
     if reach == Reach::Shared {
         values::write(&workers.env, key, bytes, keep.min(LONGEST)).await?;
     }
     failure.as_string().map_or(Ok(()), |error| Err(failed(error)))
+}
+
+/// How long the data centre keeps an item: of what tells variants apart KV may know more after a while.
+fn near(workers: &Workers, item: &Item, keep: Duration, reach: Reach) -> Duration {
+    let now = workers.now();
+    match (item, reach) {
+        (Item::Varies(_), Reach::Shared) => keep.min(item.renewed(now).since(now)),
+        _ => keep,
+    }
 }
 
 /// Removes what is under `key`.

@@ -140,9 +140,11 @@ impl Platform for Workers {
         cache::forget(self, key, reach).await
     }
 
+    fn largest(&self, _: Reach) -> u64 {
+        cache::MAX_ITEM as u64
+    }
+
     fn tee(&self, stream: Stream, limit: u64) -> (Stream, Stream) {
-        // what is longer is not kept
-        let limit = limit.min(cache::MAX_ITEM as u64);
         let both = glue::tee(&stream.js, limit as f64, stream.length.map(|length| length as f64));
         let half = |index| Stream { js: both.get(index).unchecked_into(), length: stream.length };
         (half(0), half(1))

@@ -119,9 +119,16 @@ impl Platform for Lambda {
         }
     }
 
+    fn largest(&self, reach: Reach) -> u64 {
+        let here = self.instance.responses.heaviest();
+        match reach {
+            Reach::Local => here,
+            Reach::Shared => here.max(LARGEST as u64),
+        }
+    }
+
     fn tee(&self, stream: NativeBody, limit: u64) -> (NativeBody, NativeBody) {
-        let table = if self.instance.table().is_some() { LARGEST as u64 } else { 0 };
-        stream.tee(limit.min(self.instance.responses.heaviest().max(table)))
+        stream.tee(limit)
     }
 
     async fn purges(&self) -> Result<Vec<Purge>, StoreError> {
@@ -133,7 +140,12 @@ impl Platform for Lambda {
 
     async fn purge(&self, purges: &[Purge]) -> Result<(), StoreError> {
         match self.instance.table() {
-            Some(table) => Box::pin(table.purge(purges, self.now(), self.left())).await,
+            Some(table) => {
+                for purge in purges {
+                    Box::pin(table.purge(purge, self.now(), self.left())).await?;
+                }
+                Ok(())
+            }
             None => Ok(()),
         }
     }

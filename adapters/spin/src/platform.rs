@@ -104,8 +104,15 @@ impl Platform for Wasi {
         }
     }
 
+    fn largest(&self, reach: Reach) -> u64 {
+        match reach {
+            Reach::Local => 0,
+            Reach::Shared => host::LARGEST,
+        }
+    }
+
     fn tee(&self, stream: Stream, limit: u64) -> (Stream, Stream) {
-        stream.tee(limit.min(host::largest()))
+        stream.tee(limit)
     }
 
     async fn purges(&self) -> Result<Vec<Purge>, StoreError> {

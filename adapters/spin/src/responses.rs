@@ -20,9 +20,7 @@ pub(crate) use self::purges::{purge, purges};
 const PREFIX: &str = "responses/";
 
 /// The most bytes of one response that are kept.
-pub(crate) const fn largest() -> u64 {
-    MAX_VALUE as u64
-}
+pub(crate) const LARGEST: u64 = MAX_VALUE as u64;
 
 /// Stands for a key in the name of what counts the bytes of an hour. No key is like it.
 const COUNTED: &str = "bytes";
@@ -66,7 +64,9 @@ pub(crate) async fn cache(key: &str, item: &Item, now: Timestamp, until: Timesta
         }
         return forget(key, now).await;
     }
-    values::write(&name(hour, key), &bytes, until).await
+    values::write(&name(hour, key), &bytes, until).await?;
+    // what was there in the hour before would be found again once this is over
+    values::delete(&name(hour.saturating_sub(1), key)).await
 }
 
 /// Removes what is under `key`.

@@ -11,7 +11,7 @@ use crate::instance::Unread;
 use crate::{cells, limits, responses};
 
 pub(crate) use crate::limits::Limits;
-pub(crate) use crate::responses::{cache, cached, forget, largest, purge, purges};
+pub(crate) use crate::responses::{LARGEST, cache, cached, forget, purge, purges};
 pub(crate) use crate::values::{read, write};
 
 /// What to do where there is no bundle.

@@ -103,9 +103,7 @@ pub(crate) async fn forget(_: &str, _: Timestamp) -> Result<(), StoreError> {
 }
 
 /// The most bytes of one response that are kept.
-pub(crate) const fn largest() -> u64 {
-    0
-}
+pub(crate) const LARGEST: u64 = 0;
 
 /// Where nothing is kept nothing can be purged.
 pub(crate) fn purges(_: Timestamp) -> Result<Vec<Purge>, StoreError> {

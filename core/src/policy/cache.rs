@@ -12,6 +12,7 @@ mod leaks;
 mod node;
 mod purging;
 mod query;
+mod room;
 mod serve;
 
 use crate::cache::{Reach, Rules};
@@ -21,6 +22,7 @@ pub(crate) use fetch::{Ask, unstorable};
 pub(crate) use key::Key;
 pub(crate) use node::Node;
 pub(crate) use purging::purge;
+pub(crate) use room::Room;
 pub(crate) use serve::serve;
 
 /// A compiled cache.

@@ -49,7 +49,7 @@ impl InFlight {
             let detail = format!("At most {} may be under way at once.", self.limit);
             return context.refuse(Refusal::new(Policy::InFlight, Reason::TooManyInFlight).detail(detail), self.mode);
         };
-        context.slot = Some(slot);
+        context.held.slot = Some(slot);
         context.allow(Policy::InFlight, Reason::WithinInFlight, "");
         Ok(())
     }
@@ -161,9 +161,9 @@ mod tests {
         let by = |by: Value| json!({ "limit": 1, "by": by });
         let gateway = gateway(&[("before", by(json!("route"))), ("after", by(json!("consumer")))]);
         let (refused, held) = send(&gateway, "/before", "wrong");
-        assert_eq!((refused.status().as_u16(), held.slot.is_some()), (401, true));
+        assert_eq!((refused.status().as_u16(), held.held.slot.is_some()), (401, true));
         assert_eq!(send(&gateway, "/before", "wrong").0.status(), 429);
         let (refused, held) = send(&gateway, "/after", "wrong");
-        assert_eq!((refused.status().as_u16(), held.slot.is_some()), (401, false));
+        assert_eq!((refused.status().as_u16(), held.held.slot.is_some()), (401, false));
     }
 }

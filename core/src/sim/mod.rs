@@ -311,6 +311,10 @@ impl Platform for Sim {
         self.cache.borrow_mut().remove(key, reach, fault)
     }
 
+    fn largest(&self, _: Reach) -> u64 {
+        u64::MAX
+    }
+
     fn tee(&self, stream: SimStream, limit: u64) -> (SimStream, SimStream) {
         let second = stream.clone().bounded(limit);
         (stream, second)

@@ -68,9 +68,12 @@ impl Purged {
         self.sync_directory()
     }
 
-    /// A file is there after a failure of power when the directory that names it is written, too.
+    /// On Unix a file is there after a failure of power when the directory that names it is written, too.
     fn sync_directory(&self) -> io::Result<()> {
-        self.path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+        match self.path.parent().filter(|_| cfg!(unix)) {
+            Some(directory) => File::open(directory)?.sync_all(),
+            None => Ok(()),
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use portico_core::cache::{Purge, Scope};
+use portico_core::cache::{Purge, Purges, Scope};
 use portico_core::{StoreError, Timestamp};
 use redis::{Value, cmd};
 
@@ -55,7 +55,12 @@ impl Redis {
 
     /// Adds some, in one step.
     pub(crate) async fn purge(&self, purges: &[Purge]) -> Result<(), StoreError> {
-        self.add(purges).await?;
+        let mut bounded = Purges::default();
+        for purge in purges {
+            // what names something very long is of more than that
+            bounded.add(purge);
+        }
+        self.add(&bounded.iter().collect::<Vec<_>>()).await?;
         let count = cmd("ZCARD").arg(PURGES).take();
         let Value::Int(count) = self.ask(&Question::Command(Purpose::Purges, count)).await? else {
             return Err(StoreError);

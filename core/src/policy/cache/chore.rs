@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use super::fetch::Need;
 use super::flight::{Landing, Lead};
 use super::keep::variant_key;
-use super::node::Room;
+use super::room::Room;
 use super::serve::{Visit, response};
 use crate::cache::{self, Entry, Item, Lifetime, Reach, Variants};
 use crate::context::{Context, Principal, RequestId, Trace};
@@ -51,8 +51,19 @@ pub(crate) struct Spot {
 pub(crate) struct Place {
     /// The request's key.
     pub(super) spot: Spot,
-    /// By what the response varies, and what the request said there.
-    pub(super) variant: Option<(Variants, String)>,
+    /// Which variant it is, if the response varies.
+    pub(super) variant: Option<Variant>,
+}
+
+/// One of several responses under a key.
+#[derive(Debug, Clone)]
+pub(crate) struct Variant {
+    /// What tells them apart.
+    pub(super) of: Variants,
+    /// What the request said there.
+    pub(super) said: String,
+    /// Whether it is not stored yet what tells them apart. Only then it is: others may have begun anew since this request looked.
+    pub(super) first: bool,
 }
 
 /// A response that is to be stored, without its body.
@@ -79,7 +90,7 @@ pub(crate) struct Fill<S> {
     pub(super) max: u64,
     pub(super) body: S,
     /// The memory that it may take.
-    pub(super) room: Room,
+    pub(super) room: Arc<Room>,
     pub(super) lead: Option<Lead>,
 }
 
@@ -150,12 +161,13 @@ impl Keep {
         let keep = entry.keep(platform.now());
         let Place { spot: Spot { key, reach }, variant } = place;
         // a cache that cannot be written has nothing to say next time
-        let Some((variants, said)) = variant else {
+        let Some(Variant { of, said, first }) = variant else {
             _ = platform.cache(&key, &item, keep, reach).await;
             return;
         };
-        if platform.cache(&variant_key(&key, &variants, &said), &item, keep, reach).await.is_ok() {
-            let varies = Arc::new(Item::Varies(variants));
+        let kept = platform.cache(&variant_key(&key, &of, &said), &item, keep, reach).await;
+        if kept.is_ok() && first {
+            let varies = Arc::new(Item::Varies(of));
             _ = platform.cache(&key, &varies, keep.max(DAY), reach).await;
         }
     }

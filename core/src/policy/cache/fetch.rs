@@ -7,11 +7,12 @@ use http::header::{CACHE_CONTROL, PRAGMA};
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
 
 use super::Cache;
-use super::chore::Draft;
+use super::chore::{Chore, Draft, Keep};
 use super::flight::Lead;
-use super::serve::{Chores, Visit, note, response};
+use super::keep::declared;
+use super::serve::{Chores, Looked, Visit, note, response};
 use crate::body::Body;
-use crate::cache::{self, Entry, Item, Lifetime, NotStored, Status, Variants, Wish, answer, storable};
+use crate::cache::{self, Entry, Item, Lifetime, NotStored, Status, Wish, answer, storable};
 use crate::context::Context;
 use crate::decision::{Outcome, Policy, Reason};
 use crate::error::Refusal;
@@ -48,10 +49,8 @@ pub(crate) struct Need {
     pub(super) if_error: bool,
     /// Whether the whole response is wanted, whatever part of it the client asked for.
     pub(super) whole: bool,
-    /// What told variants apart until now.
-    pub(super) variants: Option<Variants>,
-    /// Where a response for this request was looked for last.
-    pub(super) key: String,
+    /// Where that was looked for.
+    pub(super) looked: Looked,
     /// Others may wait for it.
     pub(super) lead: Option<Lead>,
 }
@@ -76,7 +75,7 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
         chores: &mut Chores<P>,
         need: Need,
     ) -> Result<Response<Body<P::Stream>>, Refusal> {
-        let Need { stale, if_error, whole, variants, key, lead } = need;
+        let Need { stale, if_error, whole, looked, lead } = need;
         let mut requested = self.platform.now();
         // a HEAD cannot replace what is stored: it only shows whether that still holds
         let get = context.method == Method::GET;
@@ -97,25 +96,30 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
         if let (Ok(response), Some(old)) = (&outcome, old) {
             match self.validate(context, old, response, requested, received) {
                 Validated::Holds(item) => {
-                    note(context, |status| status.forward_status(response.status()).stored());
-                    if !Wish::of(&self.heard(context)).no_store {
-                        self.keep(context, chores, &item, variants, lead);
+                    note(context, |status| status.forward_status(response.status()));
+                    let Some(entry) = self::response(&item) else { return outcome };
+                    let place = self.place(context, &entry.headers, received, &looked);
+                    if let Some(place) = place.filter(|_| !Wish::of(&self.heard(context)).no_store) {
+                        note(context, Status::stored);
+                        chores.push(Chore::Keep(Keep { item: Arc::clone(&item), place, lead }));
                     }
-                    let Some(entry) = self::response(&item).filter(|_| get) else { return outcome };
-                    became(context, Reason::CacheRevalidated);
+                    if !get {
+                        return outcome.map(without_tags);
+                    }
+                    became(context, Reason::CacheRevalidated, "");
                     return Ok(answer(entry, &context.method, &context.headers, received));
                 }
                 Validated::MayNotBeKept => {
-                    self.drop_stored(chores, old, key, received);
+                    self.drop_stored(chores, old, looked.key.clone());
                     requested = self.platform.now();
                     outcome = self.ask(context, None, true).await;
                     received = self.platform.now();
                 }
-                Validated::Outdated => self.drop_stored(chores, old, key, received),
+                Validated::Outdated => self.drop_stored(chores, old, looked.key.clone()),
                 Validated::Replaced => {}
             }
         }
-        let mut response = match outcome {
+        let response = match outcome {
             Ok(response) => response,
             Err(refusal) => {
                 Lead::release(lead);
@@ -124,9 +128,12 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
         };
         note(context, |status| status.forward_status(response.status()));
         match self.judge(context, &response, requested, received) {
-            Ok(lifetime) if whole => match self.room(&response) {
-                Some(room) => {
+            Ok(lifetime) if whole => {
+                let place = self.place(context, response.headers(), received, &looked);
+                let room = place.is_some().then(|| self.room(&response, received)).flatten();
+                if let (Some(place), Some(room)) = (place, &room) {
                     note(context, Status::stored);
+                    context.held.room = Some(Arc::clone(room));
                     let draft = Draft {
                         url: self.cache.key.url(context),
                         status: response.status(),
@@ -135,16 +142,15 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
                         received,
                         lifetime,
                     };
-                    let place = self.place(context, &draft.headers, received, variants);
-                    let chore;
-                    (response, chore) = self.fill(context, draft, place, response, room, lead);
+                    let (response, chore) = self.fill(context, draft, place, response, Arc::clone(room), lead);
                     chores.push(chore);
+                    return Ok(without_tags(response));
                 }
-                None => {
-                    Lead::release(lead);
+                Lead::release(lead);
+                if !looked.in_vain {
                     note(context, |status| status.detail("busy"));
                 }
-            },
+            }
             Ok(_) => {
                 Lead::release(lead);
                 note(context, |status| status.detail("partial"));
@@ -161,8 +167,7 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
                 note(context, |status| status.detail(why.as_str()));
             }
         }
-        _ = cache::take_tags(response.headers_mut());
-        Ok(response)
+        Ok(without_tags(response))
     }
 
     /// Steps 11 to 13 for the cache: what validates `old`, or brings the whole.
@@ -242,7 +247,7 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
     ) -> Result<Lifetime, NotStored> {
         let rules = &self.cache.rules;
         let age = cache::initial_age(response.headers(), requested, received);
-        if response.body().len().is_some_and(|length| length > rules.max_size) {
+        if declared(response).or(response.body().len()).is_some_and(|length| length > self.largest()) {
             return Err(NotStored::TooLarge);
         }
         if let Some(why) = context.unstorable {
@@ -265,7 +270,7 @@ fn instead<S>(
         decision.outcome = Outcome::Allow;
     }
     let why = "upstream-failed";
-    became(context, Reason::CacheStale);
+    became(context, Reason::CacheStale, why);
     note(context, |status| match answered {
         Some(answered) => status.forward_status(answered).detail(why),
         None => status.detail(why),
@@ -274,10 +279,16 @@ fn instead<S>(
 }
 
 /// Lets the cache's decision be another one than that the request missed.
-fn became(context: &mut Context<'_>, reason: Reason) {
+fn became(context: &mut Context<'_>, reason: Reason, detail: &'static str) {
     if let Some(decision) = context.decisions.iter_mut().find(|one| one.policy == Policy::Cache) {
-        decision.reason = reason;
+        (decision.reason, decision.detail) = (reason, detail.into());
     }
+}
+
+/// What speaks to this cache only does not go on.
+pub(super) fn without_tags<B>(mut response: Response<B>) -> Response<B> {
+    _ = cache::take_tags(response.headers_mut());
+    response
 }
 
 /// Whether an upstream forbids to store its response: what a route makes of its fields does not take that away.

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::cache::{Item, Variants};
+use super::chore::Variant;
+use crate::cache::Item;
 use crate::platform::Timestamp;
 
 /// How often whoever waits looks.
@@ -74,8 +75,8 @@ pub(super) enum Stage {
 pub(super) struct Landing {
     /// The response.
     pub(super) item: Arc<Item>,
-    /// By what it varies, and what the request said there.
-    pub(super) variant: Option<(Variants, String)>,
+    /// Which variant it is, if it varies.
+    pub(super) variant: Option<Variant>,
 }
 
 /// What a request does that has missed.

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, Response, StatusCode};
 
-use super::chore::{Chore, Draft, Fill, Keep, Place, Spot};
+use super::chore::{Chore, Draft, Fill, Keep, Place, Spot, Variant};
 use super::flight::Lead;
-use super::node::Room;
-use super::serve::{Chores, Visit, response};
+use super::room::{Room, UNKNOWN};
+use super::serve::{Chores, Looked, Visit};
 use crate::body::Body;
 use crate::cache::{Entry, Item, Reuse, Variants, Wish, answer, variant, varies};
 use crate::context::Context;
@@ -24,10 +24,10 @@ impl<P: Platform> Visit<'_, '_, P> {
         draft: Draft,
         place: Place,
         response: Response<Body<P::Stream>>,
-        room: Room,
+        room: Arc<Room>,
         lead: Option<Lead>,
     ) -> (Response<Body<P::Stream>>, Chore<P::Stream>) {
-        let max = self.cache.rules.max_size;
+        let max = self.largest();
         let preview = draft.clone().entry(Bytes::new());
         let lead = match preview.reuse(&Wish::NONE, draft.received) {
             Reuse::AsItIs | Reuse::WhileRevalidating => lead,
@@ -62,57 +62,54 @@ impl<P: Platform> Visit<'_, '_, P> {
         (has.unwrap_or_else(|| Response::from_parts(head, mine)), chore)
     }
 
-    /// Keeps a response behind the one to the client. Others who wait get it at once.
-    pub(super) fn keep(
-        &self,
-        context: &Context<'_>,
-        chores: &mut Chores<P>,
-        item: &Arc<Item>,
-        variants: Option<Variants>,
-        lead: Option<Lead>,
-    ) {
-        let Some(entry) = response(item) else { return };
-        let place = self.place(context, &entry.headers, entry.received, variants);
-        chores.push(Chore::Keep(Keep { item: Arc::clone(item), place, lead }));
-    }
-
-    /// Where a response with these fields is kept, beside the variants that are known.
+    /// Where a response with these fields is kept. `None` when it varies and may be one of several: how those are told apart is not known.
     pub(super) fn place(
         &self,
         context: &Context<'_>,
         headers: &HeaderMap,
         received: Timestamp,
-        variants: Option<Variants>,
-    ) -> Place {
+        looked: &Looked,
+    ) -> Option<Place> {
+        let spot = Spot { key: self.key.clone(), reach: self.cache.reach };
         let names = varies(headers).unwrap_or_default();
-        let variant = (!names.is_empty()).then(|| {
-            let said = selected(&names, &context.headers);
-            let known = variants.filter(|variants| variants.names == names);
-            (known.unwrap_or(Variants { names, since: received }), said)
-        });
-        Place { spot: Spot { key: self.key.clone(), reach: self.cache.reach }, variant }
+        if names.is_empty() {
+            return Some(Place { spot, variant: None });
+        }
+        let said = selected(&names, &context.headers);
+        let known = looked.variants.as_ref().filter(|variants| variants.names == names).cloned();
+        let first = known.is_none();
+        if first && looked.in_vain {
+            return None;
+        }
+        let of = known.unwrap_or(Variants { names, since: received });
+        Some(Place { spot, variant: Some(Variant { of, said, first }) })
     }
 
     /// Serves nothing more of what is stored, and removes it.
-    pub(super) fn drop_stored(&self, chores: &mut Chores<P>, old: &Entry, key: String, now: Timestamp) {
-        self.gateway.responses.change(&old.url, now);
+    pub(super) fn drop_stored(&self, chores: &mut Chores<P>, old: &Entry, key: String) {
+        // what is asked for from now on is another one, even if it is in the same moment
+        self.gateway.responses.change(&old.url, old.requested);
         chores.push(Chore::Forget(Spot { key, reach: self.cache.reach }));
     }
 
-    /// The memory that a response may take until it is stored, if there is so much.
-    pub(super) fn room(&self, response: &Response<Body<P::Stream>>) -> Option<Room> {
-        let max = self.cache.rules.max_size;
+    /// The most bytes of a response that are kept.
+    pub(super) fn largest(&self) -> u64 {
+        self.cache.rules.max_size.min(self.platform.largest(self.cache.reach))
+    }
+
+    /// The memory that a response may take until it is stored and sent, if there is so much.
+    pub(super) fn room(&self, response: &Response<Body<P::Stream>>, now: Timestamp) -> Option<Arc<Room>> {
         let bytes = match response.body() {
-            Body::Stream(_) => declared(response).unwrap_or(max).min(max),
+            Body::Stream(_) => declared(response).unwrap_or(UNKNOWN).min(self.largest()),
             // it is there already
             _ => 0,
         };
-        self.gateway.responses.room(bytes)
+        self.gateway.responses.rooms.take(bytes, now)
     }
 }
 
 /// The length that a response declares.
-fn declared<B>(response: &Response<B>) -> Option<u64> {
+pub(super) fn declared<B>(response: &Response<B>) -> Option<u64> {
     response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok())
 }
 

@@ -1,11 +1,11 @@
 //! What a gateway remembers of its caches: what is on its way, and what is no longer to be served.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::change::Changes;
 use super::flight::Flights;
+use super::room::Rooms;
 use crate::cache::{Entry, Purge, Purged, Purges, Reach};
 use crate::platform::{Platform, StoreError, Timestamp};
 
@@ -18,14 +18,11 @@ const STALE: Duration = Duration::from_secs(10);
 /// How long nobody looks again after somebody did, however that ended.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Bytes of all responses that are on their way into the store.
-const FILLING: u64 = 64 << 20;
-
 /// What a gateway remembers of its caches. A gateway that takes its place remembers it too.
 #[derive(Debug, Default)]
 pub(crate) struct Node {
     pub(super) flights: Flights,
-    filling: Arc<AtomicU64>,
+    pub(super) rooms: Rooms,
     gone: Mutex<Gone>,
 }
 
@@ -40,19 +37,6 @@ struct Gone {
     looked: Option<Timestamp>,
     /// When the last one of all began.
     tried: Option<Timestamp>,
-}
-
-/// Memory that one response takes on its way into the store, given back when this is dropped.
-#[derive(Debug)]
-pub(super) struct Room {
-    filling: Arc<AtomicU64>,
-    bytes: u64,
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.filling.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
 }
 
 /// When purges have to be looked for.
@@ -116,13 +100,6 @@ impl Node {
         Ok(())
     }
 
-    /// Room for a response of so many bytes while it is on its way into the store, if there is any left.
-    pub(super) fn room(&self, bytes: u64) -> Option<Room> {
-        let add = |taken: u64| taken.checked_add(bytes).filter(|sum| *sum <= FILLING);
-        self.filling.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
-        Some(Room { filling: Arc::clone(&self.filling), bytes })
-    }
-
     /// Serves nothing more that was stored of a URL (`host/path?query`), as a request has changed what is there.
     pub(super) fn change(&self, url: &str, at: Timestamp) {
         self.gone().changes.add(url, at);
@@ -146,16 +123,6 @@ mod tests {
         assert_eq!(node.look(Reach::Shared, START), Look::Now);
         assert_eq!(node.look(Reach::Shared, START), Look::Unknown, "the first one is still looking");
         assert_eq!(node.look(Reach::Shared, START + PAUSE), Look::Now, "it never said that it found them");
-    }
-
-    #[test]
-    fn what_is_on_its_way_into_the_store_is_bounded() {
-        let node = Node::default();
-        let all = node.room(FILLING).unwrap();
-        assert!(node.room(1).is_none() && node.room(0).is_some());
-        drop(all);
-        let _part = node.room(1).unwrap();
-        assert!(node.room(FILLING).is_none() && node.room(u64::MAX).is_none() && node.room(FILLING - 1).is_some());
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! Step 10 of a request's life: what the cache has no part in, what it answers, who waits for whom, and what goes upstream.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::header::{COOKIE, RANGE, UPGRADE};
 use http::{HeaderName, Method, Response};
 
 use super::Cache;
-use super::chore::{Chore, Revalidation};
-use super::fetch::Need;
+use super::chore::{Chore, Revalidation, Variant};
+use super::fetch::{Need, without_tags};
 use super::flight::{Lead, PATIENCE, STEP, Stage, Turn};
 use super::keep::{selected, variant_key};
 use super::node::Look;
@@ -33,12 +32,20 @@ pub(super) struct Visit<'g, 'p, P: Platform> {
 /// What is left to do behind the response.
 pub(super) type Chores<P> = Vec<Chore<<P as Platform>::Stream>>;
 
+/// Where a request looked for its response.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    /// The key where it looked last: that of its variant, if there are some.
+    pub(super) key: String,
+    /// What tells variants apart, as far as it is known.
+    pub(super) variants: Option<Variants>,
+    /// Whether the store could not be asked: then there may be variants.
+    pub(super) in_vain: bool,
+}
+
 /// What was found under a request's key.
 struct Found {
-    /// What tells variants apart, if there are some.
-    variants: Option<Variants>,
-    /// The key of this request's variant.
-    key: String,
+    looked: Looked,
     /// A response for this request.
     item: Option<Arc<Item>>,
     /// Why there is none.
@@ -68,9 +75,7 @@ pub(crate) async fn serve<'g, P: Platform>(
     if let Some((forward, why)) = passed_by(cache, context, &body) {
         context.allow(Policy::Cache, Reason::CacheBypassed, why);
         context.cache = Some(explained(Status::forward(forward), why));
-        let mut response = gateway.produce(route, platform, context, body, None).await?;
-        _ = cache::take_tags(response.headers_mut());
-        return Ok(response);
+        return gateway.produce(route, platform, context, body, None).await.map(without_tags);
     }
     let key = cache.key.of(context);
     let visit = Visit { gateway, route, cache, platform, key };
@@ -126,10 +131,9 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
         match (found.item.clone(), reuse) {
             (Some(item), Some(Reuse::AsItIs)) => return self.hit(context, &item, now),
             (Some(item), Some(Reuse::WhileRevalidating)) => {
-                if let Turn::Lead(lead) = self.gateway.responses.flights.board(&found.key, now) {
-                    let Found { variants, key, .. } = found;
+                if let Turn::Lead(lead) = self.gateway.responses.flights.board(&found.looked.key, now) {
                     let (stale, lead) = (Some(Arc::clone(&item)), Some(lead));
-                    let need = Need { stale, if_error: true, whole: true, variants, key, lead };
+                    let need = Need { stale, if_error: true, whole: true, looked: found.looked, lead };
                     chores.push(Chore::Revalidate(Box::new(Revalidation::new(context, need))));
                 }
                 return self.stale(context, &item, now);
@@ -148,7 +152,7 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
         };
         let part = context.headers.contains_key(&RANGE) && reuse.is_none();
         let alone = part || context.method != Method::GET || wish.no_cache || wish.no_store || !self.cache.coalesce;
-        let next = if alone { Next::Fetch(None) } else { self.wait(context, &wish, &found.key).await };
+        let next = if alone { Next::Fetch(None) } else { self.wait(context, &wish, &mut found.looked).await };
         match next {
             Next::Share(item, waited) => {
                 let now = self.platform.now();
@@ -160,11 +164,11 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
             }
             Next::Fetch(lead) => {
                 let if_error = matches!(reuse, Some(Reuse::Validated { if_error: true }));
-                let Found { variants, key, item, note, .. } = found;
+                let Found { looked, item, note, .. } = found;
                 context.cache = Some(explained(Status::forward(forward), note));
                 context.allow(Policy::Cache, Reason::CacheMiss, note);
                 let stale = item.filter(|_| reuse.is_some());
-                let need = Need { stale, if_error, whole: !part, variants, key, lead };
+                let need = Need { stale, if_error, whole: !part, looked, lead };
                 // a future of its own: it is the largest part of all, and hits do without
                 Box::pin(self.fetch(context, chores, need)).await
             }
@@ -173,29 +177,36 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
 
     /// Looks under the request's key, and under that of its variant if there are some.
     async fn find(&self, context: &Context<'_>) -> Found {
-        let trouble = |found| Found { miss: Forward::Miss, note: "store-unavailable", ..found };
-        let found = Found { variants: None, key: self.key.clone(), item: None, miss: Forward::UriMiss, note: "" };
-        let item = match self.platform.cached(&found.key, self.cache.reach).await {
+        let trouble = |found: Found| Found {
+            looked: Looked { in_vain: true, ..found.looked },
+            miss: Forward::Miss,
+            note: "store-unavailable",
+            ..found
+        };
+        let looked = Looked { key: self.key.clone(), variants: None, in_vain: false };
+        let found = Found { looked, item: None, miss: Forward::UriMiss, note: "" };
+        let item = match self.platform.cached(&found.looked.key, self.cache.reach).await {
             Ok(Some(item)) => item,
             Ok(None) => return found,
             Err(_) => return trouble(found),
         };
         let Item::Varies(variants) = &*item else { return Found { item: Some(item), miss: Forward::Miss, ..found } };
         let key = variant_key(&self.key, variants, &selected(&variants.names, &context.headers));
-        let found = Found { variants: Some(variants.clone()), key, miss: Forward::VaryMiss, ..found };
-        match self.platform.cached(&found.key, self.cache.reach).await {
+        let looked = Looked { key, variants: Some(variants.clone()), in_vain: false };
+        let found = Found { looked, miss: Forward::VaryMiss, ..found };
+        match self.platform.cached(&found.looked.key, self.cache.reach).await {
             Ok(Some(item)) if response(&item).is_some() => Found { item: Some(item), miss: Forward::Miss, ..found },
             Ok(_) => found,
             Err(_) => trouble(found),
         }
     }
 
-    /// Whose turn it is: this request's, or that of another one, whose response is waited for.
-    async fn wait(&self, context: &Context<'_>, wish: &Wish, key: &str) -> Next {
+    /// Whose turn it is: this request's, or that of another one, whose response is waited for. That may be the first to show that there are
+    /// variants.
+    async fn wait(&self, context: &Context<'_>, wish: &Wish, looked: &mut Looked) -> Next {
         let (node, start) = (&self.gateway.responses, self.platform.now());
         let patience = PATIENCE.min(self.route.action.timeout());
-        let mut key = Cow::Borrowed(key);
-        let mut turn = node.flights.board(&key, start);
+        let mut turn = node.flights.board(&looked.key, start);
         let mut waited = false;
         loop {
             let now = self.platform.now();
@@ -206,11 +217,12 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
             };
             match flight.stage(now) {
                 Stage::Landed(landing) => {
-                    let mine = |(variants, said): &(Variants, String)| {
-                        let own = selected(&variants.names, &context.headers);
-                        (own != *said).then(|| variant_key(&self.key, variants, &own))
+                    let other = |Variant { of, said, .. }: &Variant| {
+                        let own = selected(&of.names, &context.headers);
+                        let key = variant_key(&self.key, of, &own);
+                        (own != *said).then(|| Looked { key, variants: Some(of.clone()), in_vain: false })
                     };
-                    let another = landing.variant.as_ref().and_then(mine);
+                    let another = landing.variant.as_ref().and_then(other);
                     let usable = |entry: &Entry| {
                         matches!(entry.reuse(wish, now), Reuse::AsItIs | Reuse::WhileRevalidating)
                             && node.purged(entry).is_none()
@@ -220,9 +232,9 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
                             return Next::Share(Arc::clone(&landing.item), waited);
                         }
                         // now it is known that there are variants, and which is this request's
-                        Some(another) if *key == self.key => {
-                            turn = node.flights.board(&another, now);
-                            key = Cow::Owned(another);
+                        Some(another) if looked.key == self.key => {
+                            turn = node.flights.board(&another.key, now);
+                            *looked = another;
                         }
                         None | Some(_) => return Next::Fetch(None),
                     }
@@ -234,7 +246,7 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
                     self.platform.sleep(STEP).await;
                     turn = Turn::Follow(flight);
                 }
-                Stage::Abandoned => turn = node.flights.board(&key, now),
+                Stage::Abandoned => turn = node.flights.board(&looked.key, now),
             }
         }
     }

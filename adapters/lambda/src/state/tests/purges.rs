@@ -26,7 +26,7 @@ async fn of_many_at_once_all_are_there() {
     let mut writers = JoinSet::new();
     for index in 0..40 {
         let process = process(dynamodb, &table);
-        writers.spawn(async move { process.purge(&[tag(&index.to_string(), NOW)], NOW, LONG).await.unwrap() });
+        writers.spawn(async move { process.purge(&tag(&index.to_string(), NOW), NOW, LONG).await.unwrap() });
     }
     writers.join_all().await;
     let mut purges = process(dynamodb, &table).purges(NOW, LONG).await.unwrap();
@@ -43,7 +43,7 @@ async fn of_two_of_the_same_thing_the_later_stays_and_a_soft_one_takes_no_hard_o
     let process = process(dynamodb, &table);
     let soft = Purge { soft: true, ..tag("a", seconds(3)) };
     for purge in [tag("a", seconds(2)), tag("a", seconds(1)), soft.clone(), tag("a", seconds(2))] {
-        process.purge(&[purge], NOW, LONG).await.unwrap();
+        process.purge(&purge, NOW, LONG).await.unwrap();
     }
     assert_eq!(process.purges(NOW, LONG).await.unwrap(), [tag("a", seconds(2)), soft]);
 }
@@ -53,8 +53,8 @@ async fn what_is_over_goes() {
     let dynamodb = dynamodb();
     let table = dynamodb.create().unwrap();
     let process = process(dynamodb, &table);
-    process.purge(&[tag("a", NOW)], NOW, LONG).await.unwrap();
-    process.purge(&[tag("b", seconds(9))], seconds(9), LONG).await.unwrap();
+    process.purge(&tag("a", NOW), NOW, LONG).await.unwrap();
+    process.purge(&tag("b", seconds(9)), seconds(9), LONG).await.unwrap();
     let all =
         |item: serde_json::Value| item.as_object().unwrap().keys().filter(|name| name.starts_with("purge:")).count();
     let now = NOW + WEEK;
@@ -62,7 +62,7 @@ async fn what_is_over_goes() {
     let now = now + Duration::from_secs(1);
     assert_eq!(process.purges(now, LONG).await.unwrap(), [tag("b", seconds(9))]);
     assert_eq!(all(emulator::item(dynamodb, &table, "cache:purges")), 2);
-    process.purge(&[tag("c", now)], now, LONG).await.unwrap();
+    process.purge(&tag("c", now), now, LONG).await.unwrap();
     assert_eq!(all(emulator::item(dynamodb, &table, "cache:purges")), 2);
     assert_eq!(process.purges(now, LONG).await.unwrap(), [tag("b", seconds(9)), tag("c", now)]);
 }
@@ -75,7 +75,7 @@ async fn the_oldest_of_many_become_one_of_everything() {
     let process = process(dynamodb, &table);
     let long = "x".repeat(1_900);
     for index in 0..100 {
-        process.purge(&[tag(&format!("{long}{index}"), seconds(index))], NOW, LONG).await.unwrap();
+        process.purge(&tag(&format!("{long}{index}"), seconds(index)), NOW, LONG).await.unwrap();
         let item = emulator::item(dynamodb, &table, "cache:purges").to_string();
         assert!(item.len() < 72 * 1024, "{}", item.len());
         let purges = process.purges(NOW, LONG).await.unwrap();
@@ -92,7 +92,7 @@ async fn the_oldest_of_many_become_one_of_everything() {
     let process = emulator::process(dynamodb, &table);
     for index in 0..40 {
         let purge = Purge { soft: true, ..tag(&format!("{long}{index}"), seconds(index)) };
-        process.purge(&[purge], NOW, LONG).await.unwrap();
+        process.purge(&purge, NOW, LONG).await.unwrap();
     }
     let purges = process.purges(NOW, LONG).await.unwrap();
     assert!(purges.iter().any(|purge| purge.scope == Scope::Everything) && purges.iter().all(|purge| purge.soft));
@@ -104,7 +104,7 @@ async fn what_is_named_by_a_very_long_name_is_purged_with_what_begins_so() {
     let table = dynamodb.create().unwrap();
     let process = process(dynamodb, &table);
     let purge = Purge { scope: Scope::Url("x".repeat(500_000).into()), at: NOW, soft: true };
-    process.purge(std::slice::from_ref(&purge), NOW, LONG).await.unwrap();
+    process.purge(&purge, NOW, LONG).await.unwrap();
     let mut expected = Purges::default();
     expected.add(&purge);
     assert_eq!(process.purges(NOW, LONG).await.unwrap(), expected.iter().collect::<Vec<_>>());
@@ -125,8 +125,8 @@ async fn what_another_version_wrote_purges_everything_until_then() {
 async fn one_whose_answer_is_lost_is_sent_once_more() {
     let there = Script::error(400, "ConditionalCheckFailedException");
     let (state, connector) = scripted([Script::BreaksOff, there]);
-    assert_eq!(state.purge(&[tag("a", NOW)], NOW, LONG).await, Ok(()));
+    assert_eq!(state.purge(&tag("a", NOW), NOW, LONG).await, Ok(()));
     assert_eq!(connector.asked.lock().unwrap().len(), 2);
     let (state, _) = scripted([Script::BreaksOff]);
-    assert_eq!(state.purge(&[tag("a", NOW)], NOW, LONG).await, Err(StoreError));
+    assert_eq!(state.purge(&tag("a", NOW), NOW, LONG).await, Err(StoreError));
 }

@@ -85,6 +85,10 @@ impl Platform for Yard {
         self.sim.forget(key, reach).await
     }
 
+    fn largest(&self, reach: Reach) -> u64 {
+        self.sim.largest(reach)
+    }
+
     fn tee(&self, stream: SimStream, limit: u64) -> (SimStream, SimStream) {
         self.sim.tee(stream, limit)
     }
