@@ -64,7 +64,7 @@ function part(measured) {
   const ciphers = Object.entries(scenarios.tls.ciphers).map(([name, cipher]) => `${name} ${cipher}`).join(", ");
   const others = Object.values(scenarios).flatMap(({ pairs }) => pairs.flatMap(({ ours, theirs }) => [ours.others, theirs.others]));
   const noise = `Other processes, or other guests of the same host, had ${(median(others) * 100).toFixed(0)} % of the gateway's core in half of the runs, and up to ${(Math.max(...others) * 100).toFixed(0)} % in one.`;
-  const more = { tls: `Agreed with OpenSSL as it comes: ${ciphers}.` };
+  const more = { tls: `Ciphers, as agreed with a client of OpenSSL that prefers none: ${ciphers}.` };
   const section = (id) => [`### ${TITLES[id]}`, [ABOUT[id], more[id]].filter(Boolean).join(" "), markdown(cells(id, measured))].join("\n\n");
   return [
     `Measured on ${date} on ${machine.processor}, ${machine.cores} cores, Linux ${machine.kernel}: ${rounds} rounds of ${seconds} s. ${named}. ${noise}`,
