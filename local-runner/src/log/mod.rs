@@ -18,6 +18,10 @@ pub(crate) use readable::{Readable, colour, plain};
 /// The most lines that wait to be written.
 const WAITING: usize = 8 * 1024;
 
+/// How long lines gather before they are written. Whoever sends one while this thread waits for it has to wake it, which costs a request
+/// more than all else about its line; so requests share one waking.
+const GATHER: Duration = Duration::from_millis(10);
+
 /// As much as is written at once.
 const BATCH: usize = 64 * 1024;
 
@@ -94,6 +98,9 @@ impl<W: Write> Output<W> {
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
+            if !self.shared.ending.load(Ordering::Relaxed) {
+                std::thread::sleep(GATHER);
+            }
             let mut batch = first.into_bytes();
             let mut count = 1;
             while batch.len() < BATCH
