@@ -233,8 +233,15 @@ impl<'g, P: Platform> Visit<'g, '_, P> {
                         }
                         // now it is known that there are variants, and which is this request's
                         Some(another) if looked.key == self.key => {
-                            turn = node.flights.board(&another.key, now);
                             *looked = another;
+                            // others of its kind may have gone and come back meanwhile
+                            let stored = self.platform.cached(&looked.key, self.cache.reach).await;
+                            if let Ok(Some(item)) = stored
+                                && response(&item).is_some_and(usable)
+                            {
+                                return Next::Share(item, waited);
+                            }
+                            turn = node.flights.board(&looked.key, now);
                         }
                         None | Some(_) => return Next::Fetch(None),
                     }
