@@ -85,7 +85,7 @@ fn without_a_table_on_error_decides_and_says_so_once() {
         let statuses = [0; 3].map(|_| ask(&function, Front::Url, &get("/")).status);
         assert_eq!(statuses, [status; 3]);
         function.rests().unwrap();
-        let said = function.said();
+        let said = function.complaints();
         assert_eq!(said.matches("PORTICO_TABLE").count(), 1, "{said}");
     }
 }

@@ -77,6 +77,13 @@ impl Function {
         access.0.iter().collect()
     }
 
+    /// Ends it likewise; gives all that it complained about, each on a line of its own.
+    pub fn complaints(self) -> String {
+        let Self { child, messages, .. } = self;
+        drop(child);
+        messages.iter().map(|message| format!("\nthe function said: {message}")).collect()
+    }
+
     /// Takes the Runtime API away, as nobody on AWS does, and waits for its end: how it ended, and what it complained about.
     pub fn abandon(self) -> Result<(ExitStatus, Vec<String>), String> {
         let Self { mut child, api, messages, .. } = self;
