@@ -6,6 +6,7 @@ import { port } from "../support.mjs";
 import { ask } from "./ask.mjs";
 import { corner } from "./place.mjs";
 import { LOAD, start } from "./processes.mjs";
+import { framed } from "./nginx.mjs";
 
 /** What it answers. */
 export const BODY = "0123456789abcdef".repeat(64);
@@ -22,31 +23,20 @@ export async function upstream() {
   ftruncateSync(file, LARGE);
   closeSync(file);
   const listens = await port();
-  const config = `
-${process.getuid() === 0 ? "user root;" : ""}
-daemon off;
-worker_processes 1;
-pid ${folder}/nginx.pid;
-error_log stderr warn;
-events { worker_connections 4096; }
-http {
+  const config = framed(folder, `
   map $http_x_noted $noted { default 0; 1 1; }
   log_format seen escape=json '{"path":"$uri","user":"$http_x_user_id","id":"$http_x_request_id"}';
   access_log ${seen} seen if=$noted;
   default_type text/plain;
-  sendfile on;
-  tcp_nopush on;
   keepalive_requests 100000000;
   keepalive_timeout 300s;
-  ${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((use) => `${use}_temp_path ${folder}/${use};`).join(" ")}
   server {
     listen 127.0.0.1:${listens};
     location / { return 200 ${BODY}; }
     location = /cached { add_header Cache-Control max-age=3600; return 200 ${BODY}; }
     location = /stream { root ${folder}; open_file_cache max=10; }
     location = /status { stub_status; }
-  }
-}`;
+  }`);
   const url = `http://127.0.0.1:${listens}`;
   const started = await start("the upstream", LOAD, ["nginx", "-c", write("nginx.conf", config), "-e", "stderr"], `${url}/`, folder);
   /** How many requests it has had; that one is not counted. */

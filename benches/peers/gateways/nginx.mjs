@@ -1,6 +1,7 @@
 // nginx, open source: it verifies no tokens. Connections to the upstream are kept as its documentation of ngx_http_upstream_module says.
 
 import { spawnSync } from "node:child_process";
+import { framed } from "../nginx.mjs";
 
 export const name = "nginx";
 export const kinds = ["plain", "limited", "routes", "cached", "tls"];
@@ -27,25 +28,14 @@ export function command({ kind, port, upstream, folder, write, routes, tls }) {
     cached: all("proxy_cache kept; proxy_cache_valid 200 1h;"),
     routes: Array.from({ length: routes }, (_, index) => `location /r${index}/ { ${forward} }`).join("\n"),
   };
-  const config = `
-${process.getuid() === 0 ? "user root;" : ""}
-daemon off;
-worker_processes 1;
-pid ${folder}/nginx.pid;
-error_log stderr warn;
-events { worker_connections 4096; }
-http {
+  const config = framed(folder, `
   access_log off;
-  sendfile on;
-  tcp_nopush on;
   keepalive_requests 1000000;
-  ${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((use) => `${use}_temp_path ${folder}/${use};`).join(" ")}
   ${http[kind] ?? ""}
   upstream origin { server 127.0.0.1:${upstream}; keepalive 128; keepalive_requests 1000000; }
   server {
     listen 127.0.0.1:${port}${kind === "tls" ? " ssl http2" : ""};
     ${locations[kind] ?? all()}
-  }
-}`;
+  }`);
   return ["nginx", "-c", write("nginx.conf", config), "-e", "stderr"];
 }
