@@ -259,6 +259,11 @@ impl Trace {
         }
     }
 
+    /// The trace's id as it is written.
+    pub fn id(&self) -> String {
+        digest::hex(&self.trace_id.to_be_bytes())
+    }
+
     /// The `traceparent` that goes upstream.
     pub fn traceparent(&self) -> HeaderValue {
         let mut text = Vec::with_capacity(55);

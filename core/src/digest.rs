@@ -14,7 +14,14 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 
 /// Bytes in lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).map(char::from).collect()
+    let (eights, rest) = bytes.as_chunks();
+    let mut text = Vec::with_capacity(bytes.len() * 2);
+    for eight in eights {
+        text.extend_from_slice(&hex16(u64::from_be_bytes(*eight)));
+    }
+    text.extend(rest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]));
+    // digits: this does not fail
+    String::from_utf8(text).unwrap_or_default()
 }
 
 /// A number's 16 lower-case hex digits. By hand: ids are on every request's way, and `format!` takes many times as long.

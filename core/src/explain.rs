@@ -196,7 +196,7 @@ impl<'a> Facts<'a> {
         Self {
             id: record.id.as_str(),
             id_kept: record.id.is_kept(),
-            trace_id: format!("{:032x}", record.trace.trace_id),
+            trace_id: record.trace.id(),
             trace_continued: record.trace.continued,
             method: record.method.as_str(),
             path: record.uri.path(),

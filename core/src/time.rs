@@ -6,7 +6,24 @@ use crate::platform::Timestamp;
 pub fn rfc3339(time: Timestamp) -> String {
     let seconds = time.as_secs();
     let (year, month, day) = date((seconds / 86_400) as i64);
-    format!("{year:04}-{month:02}-{day:02}T{}.{:03}Z", clock(time), time.as_micros() / 1_000 % 1_000)
+    // by hand: this is on every request's way, and `format!` takes ten times as long
+    let mut text = String::with_capacity(24);
+    let mut two = |value: u64, after: &str| {
+        text.extend([value / 10, value].map(|digit| char::from(b'0' + (digit % 10) as u8)));
+        text.push_str(after);
+    };
+    let (second, millis) = (seconds % 86_400, time.as_micros() / 1_000 % 1_000);
+    two(year.unsigned_abs() / 100, "");
+    two(year.unsigned_abs(), "-");
+    two(month.unsigned_abs(), "-");
+    two(day.unsigned_abs(), "T");
+    two(second / 3_600, ":");
+    two(second / 60 % 60, ":");
+    two(second % 60, ".");
+    two(millis / 10, "");
+    text.push(char::from(b'0' + (millis % 10) as u8));
+    text.push('Z');
+    text
 }
 
 /// The time of day in UTC: `12:03:44`.

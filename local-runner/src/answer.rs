@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -53,7 +53,7 @@ impl<F: Fn(After<NativeBody>) + Send + Sync> Exchange<F> {
         // hyper drops this future when the client goes away; what it was about is logged all the same
         let mut pending =
             Pending { exchange: self, hash: gateway.hash(), seen: Some(Seen::new(&**platform, &request)) };
-        let answered = survive(gateway.handle(&**platform, &self.peer, request)).await;
+        let answered = survive(pin!(gateway.handle(&**platform, &self.peer, request))).await;
         pending.seen = None;
         match answered {
             Some((response, mut after)) => {

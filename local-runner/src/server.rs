@@ -134,10 +134,11 @@ async fn connection<F: Fn(After<NativeBody>) + Send + Sync + 'static>(
     let within = service.options.head_timeout;
     match acceptor {
         Some(acceptor) => {
-            let tls = until_draining(&mut watcher, within, acceptor.accept(tcp)).await;
+            // boxed, like what is not usual below: every connection would be as large as the largest otherwise, for as long as it is idle
+            let tls = Box::pin(until_draining(&mut watcher, within, acceptor.accept(tcp))).await;
             if let Some(Ok(tls)) = tls {
                 let http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-                converse(tls, Bytes::new(), http2, peer, service, watcher).await;
+                Box::pin(converse(tls, Bytes::new(), http2, peer, service, watcher)).await;
             }
         }
         None => {
@@ -195,10 +196,11 @@ where
     let options = service.options.clone();
     let wire = TokioIo::new(Wire::new(stream, prefix, turn.clone(), refuse, options.write_timeout));
     let exchange = Arc::new(Exchange { service, peer, turn, watcher: watcher.clone() });
-    let handler = hyper::service::service_fn(move |request| Arc::clone(&exchange).answer(request));
+    // boxed, so that it takes memory while there is a request, and an idle connection has none of it
+    let handler = hyper::service::service_fn(move |request| Box::pin(Arc::clone(&exchange).answer(request)));
     if http2 {
         let connection = options.http2().serve_connection(wire, handler);
-        drive(connection, http2::Connection::graceful_shutdown, watcher).await;
+        Box::pin(drive(connection, http2::Connection::graceful_shutdown, watcher)).await;
     } else {
         let connection = options.http1().serve_connection(wire, handler).with_upgrades();
         drive(connection, http1::UpgradeableConnection::graceful_shutdown, watcher).await;
@@ -210,6 +212,7 @@ async fn drive<C: Future>(connection: C, stop: fn(Pin<&mut C>), mut watcher: Wat
     let mut connection = pin!(connection);
     // whatever a connection ends with (a timeout, a reset, garbage) is the client's affair and answered already
     tokio::select! {
+        biased;
         _ = &mut connection => return,
         () = watcher.draining() => stop(connection.as_mut()),
     }

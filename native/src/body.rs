@@ -11,6 +11,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use portico_core::{Body, CollectError};
 
+use crate::pool::WireBody;
 use crate::tee::{self, Half};
 
 /// A body's stream that nobody has read yet: what a platform on hyper has as its `Stream`.
@@ -26,7 +27,7 @@ pub struct NativeBody {
 type Any = dyn HttpBody<Data = Bytes, Error = Box<dyn Error + Send + Sync>> + Send;
 
 enum Source {
-    Wire(Incoming),
+    Wire(WireBody),
     /// Locked, so that what holds one may be shared between threads; nobody ever waits.
     Other(Mutex<Pin<Box<Any>>>),
     Half(Half),
@@ -108,12 +109,18 @@ impl NativeBody {
 /// What came over the wire as core's body: [`Body::Empty`] when there is certainly nothing to read, which core may
 /// then send more than once.
 pub fn received(body: Incoming) -> Body<NativeBody> {
-    if body.is_end_stream() {
-        return Body::Empty;
-    }
-    Body::Stream(NativeBody { source: Source::Wire(body), remaining: None })
+    WireBody::from(body).into()
 }
 
+impl From<WireBody> for Body<NativeBody> {
+    fn from(body: WireBody) -> Self {
+        if body.is_end_stream() {
+            Self::Empty
+        } else {
+            Self::Stream(NativeBody { source: Source::Wire(body), remaining: None })
+        }
+    }
+}
 impl HttpBody for NativeBody {
     type Data = Bytes;
     type Error = BodyError;

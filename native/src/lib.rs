@@ -5,10 +5,12 @@
 
 pub mod body;
 pub mod cache;
+mod pool;
 mod survive;
 pub mod system;
 mod tee;
 pub mod tls;
+mod upload;
 pub mod upstream;
 mod verify;
 

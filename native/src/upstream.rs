@@ -1,17 +1,14 @@
 //! Requests to upstreams: pooled connections, HTTP/1.1 and HTTP/2, and what went wrong when there is no answer.
 
 use std::error::Error as _;
-use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, OnceLock};
-use std::task::{Context, Poll, ready};
+use std::pin::pin;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{HOST, HeaderValue, TRANSFER_ENCODING};
 use http::uri::Scheme;
 use http::{Method, Request, Response, StatusCode, Version};
-use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::body::Body as _;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error as ClientError};
@@ -21,7 +18,9 @@ use portico_core::{Body, FetchError};
 use rustls::ClientConfig;
 use tokio::time::Instant;
 
-use crate::body::{BodyError, NativeBody, Payload, received};
+use crate::body::{NativeBody, Payload};
+use crate::pool::{Failure, Pool, WireBody};
+use crate::upload::{Progress, Upload};
 
 /// Idle connections are closed after this long. Node closes its idle ones after five seconds, and a request that
 /// crosses such a close can be neither answered nor, when it is no idempotent one, repeated: we close first.
@@ -41,7 +40,7 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Upstreams {
     /// Without TLS there is nothing to negotiate: HTTP/1.1.
-    plain: Client<HttpConnector, Upload>,
+    plain: Pool,
     secure: Arc<LazyLock<Secure, Box<dyn FnOnce() -> Secure + Send>>>,
 }
 
@@ -79,7 +78,7 @@ impl Upstreams {
             .http2_max_send_buf_size(STREAM_WINDOW as usize)
             .http2_keep_alive_interval(Duration::from_secs(30))
             .http2_keep_alive_timeout(Duration::from_secs(10));
-        let plain = builder.build(tcp.clone());
+        let plain = Pool::new(tcp.clone(), BUFFER, IDLE_TIMEOUT);
         let secure = move || {
             let tls = tls();
             let connector = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_only();
@@ -120,22 +119,11 @@ impl Upstreams {
         let http1 = websocket || names_another_host(&parts);
         let secure = parts.uri.scheme() == Some(&Scheme::HTTPS);
         let request = Request::from_parts(parts, upload);
-        let mut answer = pin!(match (secure, http1) {
-            (false, _) => self.plain.request(request),
-            (true, false) => self.secure.any.request(request),
-            (true, true) => self.secure.http1.request(request),
-        });
-        let response = loop {
-            let deadline = progress.last() + timeout;
-            tokio::select! {
-                response = &mut answer => break response.map_err(|error| progress.fault(&error))?,
-                () = tokio::time::sleep_until(deadline) => {
-                    if progress.last() + timeout <= Instant::now() {
-                        let client = progress.awaits_client.load(Ordering::Relaxed);
-                        return Err(if client { FetchError::ClientTimeout } else { FetchError::Timeout });
-                    }
-                }
-            }
+        let response = match (secure, http1) {
+            (false, _) => within(timeout, &progress, pin!(self.plain.request(request))).await?,
+            // boxed: every request's future would be as large as this one otherwise
+            (true, false) => within(timeout, &progress, Box::pin(over_tls(&self.secure.any, request))).await?,
+            (true, true) => within(timeout, &progress, Box::pin(over_tls(&self.secure.http1, request))).await?,
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS && !websocket {
             return Err(FetchError::Reset);
@@ -144,90 +132,50 @@ impl Upstreams {
     }
 }
 
+/// The response, unless neither it comes nor the request's body goes on for `timeout`.
+async fn within(
+    timeout: Duration,
+    progress: &Progress,
+    mut answer: impl Future<Output = Result<Response<WireBody>, Failure>> + Unpin,
+) -> Result<Response<WireBody>, FetchError> {
+    loop {
+        let deadline = progress.last() + timeout;
+        tokio::select! {
+            biased;
+            response = &mut answer => return response.map_err(|failure| match (progress.fault(), failure) {
+                (Some(fault), _) => fault,
+                (None, Failure::Unsent) => FetchError::Connect,
+                (None, Failure::Broken) => FetchError::Reset,
+            }),
+            () = tokio::time::sleep_until(deadline) => {
+                if progress.last() + timeout <= Instant::now() {
+                    return Err(progress.silent());
+                }
+            }
+        }
+    }
+}
+
+async fn over_tls(
+    client: &Client<HttpsConnector<HttpConnector>, Upload>,
+    request: Request<Upload>,
+) -> Result<Response<WireBody>, Failure> {
+    let response = client.request(request).await.map_err(|error: ClientError| {
+        // "canceled": handed back before a byte was written, the connection having closed just then
+        let untouched = error.source().and_then(|source| source.downcast_ref()).is_some_and(hyper::Error::is_canceled);
+        if error.is_connect() || untouched { Failure::Unsent } else { Failure::Broken }
+    })?;
+    Ok(response.map(WireBody::from))
+}
+
 fn names_another_host(request: &http::request::Parts) -> bool {
     let authority = request.uri.authority().map(|authority| authority.as_str().as_bytes());
     request.headers.get(HOST).is_some_and(|host| Some(host.as_bytes()) != authority)
 }
 
-fn convert(response: Response<Incoming>) -> Response<Body<NativeBody>> {
-    let mut response = response.map(received);
+fn convert(response: Response<WireBody>) -> Response<Body<NativeBody>> {
+    let mut response = response.map(Body::from);
     // the version is each connection's own; hyper would answer an HTTP/1.0 upstream's response in HTTP/1.0
     *response.version_mut() = Version::HTTP_11;
     response
-}
-
-/// How the sending of a request's body goes, shared between it and whoever waits for the response.
-#[derive(Debug)]
-struct Progress {
-    started: Instant,
-    /// When a part was last passed on, in microseconds since `started`.
-    last: AtomicU64,
-    /// Whether the next part has to come from the client.
-    awaits_client: AtomicBool,
-    /// Why the body broke off. hyper loses this on the way (HTTP/2 makes a stream reset of it).
-    fault: OnceLock<FetchError>,
-}
-
-impl Progress {
-    fn new() -> Self {
-        Self {
-            started: Instant::now(),
-            last: AtomicU64::new(0),
-            awaits_client: AtomicBool::new(false),
-            fault: OnceLock::new(),
-        }
-    }
-
-    fn advance(&self) {
-        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.last.store(micros, Ordering::Relaxed);
-    }
-
-    fn last(&self) -> Instant {
-        self.started + Duration::from_micros(self.last.load(Ordering::Relaxed))
-    }
-
-    fn fault(&self, error: &ClientError) -> FetchError {
-        if let Some(fault) = self.fault.get() {
-            return *fault;
-        }
-        // "canceled": handed back before a byte was written, the connection having closed just then
-        let untouched = error.source().and_then(|source| source.downcast_ref()).is_some_and(hyper::Error::is_canceled);
-        if error.is_connect() || untouched { FetchError::Connect } else { FetchError::Reset }
-    }
-}
-
-/// A request's body on its way upstream.
-#[derive(Debug)]
-struct Upload {
-    payload: Payload,
-    progress: Arc<Progress>,
-}
-
-impl HttpBody for Upload {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let poll = Pin::new(&mut self.payload).poll_frame(context);
-        self.progress.awaits_client.store(poll.is_pending(), Ordering::Relaxed);
-        let frame = ready!(poll);
-        match &frame {
-            Some(Err(BodyError::TooLarge)) => drop(self.progress.fault.set(FetchError::RequestTooLarge)),
-            Some(Err(BodyError::Broken(_))) => drop(self.progress.fault.set(FetchError::ClientGone)),
-            Some(Ok(_)) | None => self.progress.advance(),
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.payload.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.payload.size_hint()
-    }
 }

@@ -1,6 +1,7 @@
 //! One invocation: an event comes in, a response is posted, and then comes what nobody waits for.
 
 use std::io::Write as _;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -38,7 +39,7 @@ pub(crate) async fn serve(instance: Arc<Instance>, api: Arc<Api>, invocation: La
     let secrets = instance.secrets.read(system::now(), left(deadline)).await;
     let platform = Lambda { instance, secrets, deadline };
     let instance = &*platform.instance;
-    let handled = survive(instance.gateway.handle(&platform, &peer, request.map(Body::from))).await;
+    let handled = survive(pin!(instance.gateway.handle(&platform, &peer, request.map(Body::from)))).await;
     let Some((response, mut after)) = handled else {
         let refusal = Refusal::new(Policy::Route, Reason::InternalError);
         return refuse(instance, &api, &id, front, &refusal).await;
