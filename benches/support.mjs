@@ -33,14 +33,14 @@ export async function port() {
   return port;
 }
 
-/** A new ES256 key: as a JWK, as PEM, and what signs claims with it. */
-export function issuer() {
+/** A new ES256 key, named `kid`: as a JWK, as PEM, and what signs claims with it. */
+export function issuer(kid = "k") {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const jwk = { ...publicKey.export({ format: "jwk" }), kid: "k", alg: "ES256", use: "sig" };
+  const jwk = { ...publicKey.export({ format: "jwk" }), kid, alg: "ES256", use: "sig" };
   const key = createPrivateKey(privateKey.export({ format: "pem", type: "pkcs8" }));
   const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const token = (claims) => {
-    const input = `${encode({ alg: "ES256", kid: "k", typ: "JWT" })}.${encode(claims)}`;
+    const input = `${encode({ alg: "ES256", kid, typ: "JWT" })}.${encode(claims)}`;
     return `${input}.${sign("sha256", Buffer.from(input), { key, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
   };
   return { jwk, pem: publicKey.export({ format: "pem", type: "spki" }), token };

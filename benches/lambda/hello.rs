@@ -1,4 +1,4 @@
-//! A function that does nothing: what `lambda_runtime` itself takes (`start.mjs`).
+//! A function that does nothing: what `lambda_runtime` itself takes (`run.mjs`).
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::IgnoredAny;

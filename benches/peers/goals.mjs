@@ -1,6 +1,6 @@
 // What was hoped for, as ratios, and what became of it. Nothing fails where it is missed: the page says so.
 
-import { median } from "./statistics.mjs";
+import { median } from "../report/statistics.mjs";
 
 const pairs = (measured, scenario, peer) => measured.scenarios[scenario].pairs.filter((pair) => pair.peer === peer);
 /** Ours to theirs, pair by pair. */

@@ -13,7 +13,7 @@ export const CALLERS = 2_000;
 const { folder, children } = workplace();
 export { folder, children };
 // what was started ends with this process, also when that is told to end
-for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
 
 /** A folder of its own for `name`, and what writes files there. */
 export function corner(name) {
