@@ -42,7 +42,7 @@ export async function start(name, core, command, url, folder) {
     await ended;
     children.delete(group);
   };
-  return { name, used: () => used(child.pid), end, said: () => readFileSync(said, "utf8") };
+  return { name, used: () => used(child.pid), pids: () => members(child.pid).map(({ pid }) => pid), end, said: () => readFileSync(said, "utf8") };
 }
 
 /** Seconds that the gateway's core has worked, for whomever; what a hypervisor takes away counts, too. */
@@ -51,18 +51,19 @@ export function worked() {
   return (user + nice + system + irq + softirq + steal) / 100;
 }
 
-/** Seconds of processor time that a group of processes has had. */
-function used(group) {
-  let ticks = 0;
-  for (const entry of readdirSync("/proc")) {
-    if (!/^\d+$/.test(entry)) continue;
+/** The processes of a group: their ids, and what the system says of each after its name (state, parent, group, …). */
+function members(group) {
+  return readdirSync("/proc").flatMap((entry) => {
+    if (!/^\d+$/.test(entry)) return [];
     try {
-      // after the name: state, parent, group, …; utime and stime are the 14th and 15th of all
       const fields = readFileSync(`/proc/${entry}/stat`, "utf8").split(") ").pop().split(" ");
-      if (Number(fields[2]) === group) ticks += Number(fields[11]) + Number(fields[12]);
+      return Number(fields[2]) === group ? [{ pid: Number(entry), fields }] : [];
     } catch {
       // it has ended
+      return [];
     }
-  }
-  return ticks / 100;
+  });
 }
+
+/** Seconds of processor time that a group of processes has had: utime and stime are the 14th and 15th field of all. */
+const used = (group) => members(group).reduce((ticks, { fields }) => ticks + Number(fields[11]) + Number(fields[12]), 0) / 100;

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -53,7 +53,8 @@ impl<F: Fn(After<NativeBody>) + Send + Sync> Exchange<F> {
         // hyper drops this future when the client goes away; what it was about is logged all the same
         let mut pending =
             Pending { exchange: self, hash: gateway.hash(), seen: Some(Seen::new(&**platform, &request)) };
-        let answered = survive(pin!(gateway.handle(&**platform, &self.peer, request))).await;
+        // boxed, so that it takes memory while there is a request, and an idle connection has none of it
+        let answered = survive(Box::pin(gateway.handle(&**platform, &self.peer, request)).as_mut()).await;
         pending.seen = None;
         match answered {
             Some((response, mut after)) => {

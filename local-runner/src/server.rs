@@ -196,8 +196,7 @@ where
     let options = service.options.clone();
     let wire = TokioIo::new(Wire::new(stream, prefix, turn.clone(), refuse, options.write_timeout));
     let exchange = Arc::new(Exchange { service, peer, turn, watcher: watcher.clone() });
-    // boxed, so that it takes memory while there is a request, and an idle connection has none of it
-    let handler = hyper::service::service_fn(move |request| Box::pin(Arc::clone(&exchange).answer(request)));
+    let handler = hyper::service::service_fn(move |request| Arc::clone(&exchange).answer(request));
     if http2 {
         let connection = options.http2().serve_connection(wire, handler);
         Box::pin(drive(connection, http2::Connection::graceful_shutdown, watcher)).await;
