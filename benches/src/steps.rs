@@ -10,7 +10,7 @@ use portico_core::context::Context;
 use portico_core::policy::Policies;
 use portico_core::route::{Found, Lookup, Match, Router};
 use portico_core::sim::block_on;
-use portico_core::{Body, Gateway, Peer, config};
+use portico_core::{Body, Gateway, Peer, Platform as _, config};
 use serde_json::{Map, Value, json};
 
 use crate::Still;
@@ -42,7 +42,7 @@ impl Step {
 ///
 /// When a step does not do what its name says.
 pub fn all() -> Vec<Step> {
-    [route(), cors(), limit(), jwt(), transforms(), cache(), chain()].into_iter().flatten().collect()
+    [route(), cors(), limit(), jwt(), transforms(), cache(), chain(), vec![log()]].into_iter().flatten().collect()
 }
 
 /// Routes as gateways have them: a quarter are static, half have a parameter, a quarter end in a catch-all; every tenth has a host, every
@@ -182,7 +182,7 @@ fn jwt() -> Vec<Step> {
             })
         })
     };
-    ["HS256", "RS256", "ES256", "EdDSA"].into_iter().flat_map(of_algorithm).collect()
+    ["HS256", "RS256", "PS256", "ES256", "ES384", "EdDSA"].into_iter().flat_map(of_algorithm).collect()
 }
 
 fn transforms() -> Vec<Step> {
@@ -286,6 +286,20 @@ fn chain() -> Vec<Step> {
     chains
         .map(|(name, policies)| whole(format!("chain, {name}"), gateway(&policies, &identity), Some(token), false))
         .into()
+}
+
+/// The line of the access log of a request that was forwarded.
+fn log() -> Step {
+    let (platform, gateway) = (leak(Still::new()), gateway(&json!({}), &issuer("HS256").1));
+    let (_, after) = block_on(gateway.handle(platform, &peer(), request(&[])));
+    let record = leak(after.record);
+    Step::new("log, a line", move || {
+        let mut line = None;
+        move || {
+            let line = line.insert(record.to_json(platform.now()));
+            assert!(line.len() > 100);
+        }
+    })
 }
 
 /// One request through all of a gateway, which `hits` its cache or goes upstream. Dropping what came out is part of what a request costs.

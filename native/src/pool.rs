@@ -20,10 +20,11 @@ use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::runtime::Handle;
+use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 use tower_service::Service as _;
 
-use crate::upload::Upload;
+use crate::upload::{Progress, Upload};
 
 /// Idle connections to every upstream. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -65,19 +66,19 @@ impl Pool {
 
     /// Sends a request to the authority of its URI, on a connection that is open or on a new one.
     pub(crate) async fn request(&self, mut request: Request<Upload>) -> Result<Response<WireBody>, Failure> {
-        let uri = request.uri().clone();
+        let (uri, upload) = (request.uri().clone(), Arc::clone(&request.body().progress));
         let authority = uri.authority().ok_or(Failure::Unsent)?;
         in_origin_form(&mut request, &uri, authority)?;
         while let Some(mut connection) = self.0.take(authority) {
             match connection.ask(request).await {
-                Ok(response) => return Ok(self.0.deliver(response, connection, authority)),
+                Ok(response) => return Ok(self.0.deliver(response, &upload, connection, authority)),
                 // handed back before a byte was written: the connection had ended just then. So it is safe to repeat, a POST too
                 Err(mut error) => request = error.take_message().ok_or(Failure::Broken)?,
             }
         }
         let mut connection = self.0.connect(uri.clone()).await.ok_or(Failure::Unsent)?;
         match connection.ask(request).await {
-            Ok(response) => Ok(self.0.deliver(response, connection, authority)),
+            Ok(response) => Ok(self.0.deliver(response, &upload, connection, authority)),
             Err(error) if error.message().is_some() => Err(Failure::Unsent),
             Err(_) => Err(Failure::Broken),
         }
@@ -126,6 +127,7 @@ impl Shared {
     fn deliver(
         self: &Arc<Self>,
         response: Response<Incoming>,
+        upload: &Progress,
         mut connection: Connection,
         authority: &Authority,
     ) -> Response<WireBody> {
@@ -133,14 +135,16 @@ impl Shared {
         response.map(|body| {
             if !switches && connection.is_ready() {
                 self.keep(authority, connection);
-            } else if switches || body.is_end_stream() {
-                // a WebSocket begins, or the upstream answered before it has all of the request, and perhaps wants the rest
-                connection.detach();
-            } else {
-                let way = Way { pool: Arc::downgrade(self), authority: authority.clone(), connection };
-                return WireBody { body, way: Some(Box::new(way)) };
+                return body.into();
             }
-            body.into()
+            if switches || !upload.is_over() {
+                // a WebSocket begins, or the upstream answered before it has all of the request, which goes on whether or not anybody
+                // reads the response
+                connection.detach();
+                return body.into();
+            }
+            let way = Way { pool: Arc::downgrade(self), authority: authority.clone(), connection: Some(connection) };
+            WireBody { body, way: Some(Box::new(way)) }
         })
     }
 
@@ -205,7 +209,8 @@ impl Connection {
 
     /// Sends a request, and waits for the head of its response.
     async fn ask(&mut self, request: Request<Upload>) -> Result<Response<Incoming>, TrySendError<Request<Upload>>> {
-        let mut response = pin!(self.sender.try_send_request(request));
+        // out of tokio's budget: what it has without being asked again, nobody would be woken for
+        let mut response = pin!(unconstrained(self.sender.try_send_request(request)));
         let wire = &mut self.wire;
         poll_fn(|context| {
             if let Some(connection) = wire
@@ -242,6 +247,7 @@ impl std::fmt::Debug for Connection {
 /// A body that comes over a connection.
 #[derive(Debug)]
 pub(crate) struct WireBody {
+    /// Before `way`, and dropped before it.
     body: Incoming,
     /// None when all of it is here already, or somebody else drives the connection.
     way: Option<Box<Way>>,
@@ -258,7 +264,8 @@ impl From<Incoming> for WireBody {
 struct Way {
     pool: Weak<Shared>,
     authority: Authority,
-    connection: Connection,
+    /// Gone when this is dropped.
+    connection: Option<Connection>,
 }
 
 impl HttpBody for WireBody {
@@ -270,11 +277,13 @@ impl HttpBody for WireBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let Self { body, way } = &mut *self;
-        let Some(way) = way else { return Pin::new(body).poll_frame(context) };
+        let Some(connection) = way.as_mut().and_then(|way| way.connection.as_mut()) else {
+            return Pin::new(body).poll_frame(context);
+        };
         // what is here already first: only then is there room for more
         match Pin::new(&mut *body).poll_frame(&mut quiet()) {
             Poll::Pending => {
-                way.connection.drive(context);
+                connection.drive(context);
                 Pin::new(body).poll_frame(&mut quiet())
             }
             ready => ready,
@@ -290,15 +299,13 @@ impl HttpBody for WireBody {
     }
 }
 
-impl Drop for WireBody {
+impl Drop for Way {
     fn drop(&mut self) {
-        let Some(way) = self.way.take() else { return };
-        let Way { pool, authority, mut connection } = *way;
-        // one whose body was not read to its end is closed
-        if connection.is_ready()
-            && let Some(pool) = pool.upgrade()
+        // the body is gone already: one that was not read to its end is closed, unless the little that is left of it is here
+        if let (Some(mut connection), Some(pool)) = (self.connection.take(), self.pool.upgrade())
+            && connection.is_ready()
         {
-            pool.keep(&authority, connection);
+            pool.keep(&self.authority, connection);
         }
     }
 }

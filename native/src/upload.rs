@@ -21,6 +21,8 @@ pub(crate) struct Progress {
     last: AtomicU64,
     /// Whether the next part has to come from the client.
     awaits_client: AtomicBool,
+    /// Whether nothing of it is to be sent any more.
+    over: AtomicBool,
     /// Why the body broke off. hyper loses this on the way (HTTP/2 makes a stream reset of it).
     fault: OnceLock<FetchError>,
 }
@@ -31,6 +33,7 @@ impl Progress {
             started: Instant::now(),
             last: AtomicU64::new(0),
             awaits_client: AtomicBool::new(false),
+            over: AtomicBool::new(false),
             fault: OnceLock::new(),
         }
     }
@@ -42,6 +45,11 @@ impl Progress {
 
     pub(crate) fn last(&self) -> Instant {
         self.started + Duration::from_micros(self.last.load(Ordering::Relaxed))
+    }
+
+    /// Whether nothing of it is to be sent any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
     }
 
     /// Why the body broke off, if it did.
@@ -60,6 +68,12 @@ impl Progress {
 pub(crate) struct Upload {
     pub(crate) payload: Payload,
     pub(crate) progress: Arc<Progress>,
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        self.progress.over.store(true, Ordering::Relaxed);
+    }
 }
 
 impl HttpBody for Upload {

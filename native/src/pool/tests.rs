@@ -2,12 +2,13 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
 
 use http_body_util::BodyExt as _;
+use http_body_util::channel::Channel;
 use portico_core::Body;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::body::Payload;
+use crate::body::{NativeBody, Payload};
 use crate::upload::Progress;
 
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -27,8 +28,12 @@ impl Scene {
     }
 
     fn request(&self, path: &str) -> Request<Upload> {
-        let upload = Upload { payload: Payload(Body::Empty), progress: Arc::new(Progress::new()) };
-        Request::get(format!("http://{}{path}", self.authority)).body(upload).unwrap()
+        self.upload(path, Body::Empty)
+    }
+
+    fn upload(&self, path: &str, body: Body<NativeBody>) -> Request<Upload> {
+        let upload = Upload { payload: Payload(body), progress: Arc::new(Progress::new()) };
+        Request::post(format!("http://{}{path}", self.authority)).body(upload).unwrap()
     }
 
     /// The next connection, and what was asked on it.
@@ -72,9 +77,9 @@ async fn a_connection_is_used_again_and_says_what_it_is_asked() {
     };
     let origin = async {
         let (mut tcp, first) = scene.accept().await;
-        assert_eq!(first, format!("GET /a?b=c HTTP/1.1\r\nhost: {}\r\n\r\n", scene.authority));
+        assert_eq!(first, format!("POST /a?b=c HTTP/1.1\r\nhost: {}\r\n\r\n", scene.authority));
         answer(&mut tcp, OK).await;
-        assert!(head(&mut tcp).await.starts_with("GET / HTTP/1.1\r\n"));
+        assert!(head(&mut tcp).await.starts_with("POST / HTTP/1.1\r\n"));
         answer(&mut tcp, OK).await;
         tcp
     };
@@ -135,6 +140,47 @@ async fn one_whose_response_nobody_read_is_closed() {
         let (mut tcp, _) = scene.accept().await;
         answer(&mut tcp, "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhello").await;
         assert_eq!(tcp.read(&mut [0]).await.unwrap(), 0);
+    };
+    tokio::join!(client, origin);
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_when_the_upstream_has_answered() {
+    let scene = Scene::new().await;
+    for length in [0, 2] {
+        let (mut sender, body) = Channel::<Bytes, hyper::Error>::new(1);
+        let client = async {
+            let upload = scene.upload("/", Body::Stream(NativeBody::new(body)));
+            let response = scene.pool.request(upload).await.unwrap();
+            assert_eq!(text(response).await.len(), length);
+            // nobody holds the response any more
+            sender.send_data("the rest".into()).await.unwrap();
+            drop(sender);
+        };
+        let origin = async {
+            let (mut tcp, head) = scene.accept().await;
+            assert!(head.contains("transfer-encoding: chunked"), "{head}");
+            answer(&mut tcp, &format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{}", "x".repeat(length)))
+                .await;
+            let mut rest = [0; 18];
+            tcp.read_exact(&mut rest).await.unwrap();
+            assert_eq!(String::from_utf8_lossy(&rest), "8\r\nthe rest\r\n0\r\n\r\n");
+        };
+        tokio::join!(client, origin);
+    }
+}
+
+#[tokio::test]
+async fn a_short_response_that_nobody_read_costs_no_connection() {
+    let scene = Scene::new().await;
+    let client = async {
+        drop(scene.pool.request(scene.request("/")).await.unwrap());
+        assert_eq!(scene.kept(), 1);
+    };
+    let origin = async {
+        let (mut tcp, _) = scene.accept().await;
+        answer(&mut tcp, "HTTP/1.1 503 Busy\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbusy\r\n0\r\n\r\n").await;
+        tcp
     };
     tokio::join!(client, origin);
 }
