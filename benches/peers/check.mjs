@@ -12,7 +12,7 @@ const bearer = (token) => ({ Authorization: `Bearer ${token}` });
 async function see({ url, upstream }, path, headers = {}) {
   const answer = await ask(`${url}${path}`, { ...NOTED, ...headers });
   // it writes down what it has answered
-  for (let times = 0; times < 10; times++) {
+  for (let times = 0; times < 40; times++) {
     const seen = upstream.noted();
     if (seen.length) return { ...answer, seen };
     await wait(5);

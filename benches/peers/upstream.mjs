@@ -1,6 +1,6 @@
 // The upstream of all: an nginx that answers 1 KiB out of its configuration, on the core of the load. It counts requests, and writes down those that ask for it.
 
-import { closeSync, ftruncateSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { port } from "../support.mjs";
 import { ask } from "./ask.mjs";
@@ -44,11 +44,13 @@ export async function upstream() {
     const { body } = await ask(`${url}/status`);
     return Number(body.toString().match(/\n\s*\d+ \d+ (\d+)/)[1]);
   };
+  let read = 0;
   /** What it has written down since it was asked last. */
   const noted = () => {
-    const lines = readFileSync(seen, "utf8").split("\n").filter(Boolean);
-    writeFileSync(seen, "");
-    return lines.map((line) => JSON.parse(line));
+    const lines = readFileSync(seen, "utf8").split("\n").slice(0, -1);
+    const fresh = lines.slice(read);
+    read = lines.length;
+    return fresh.map((line) => JSON.parse(line));
   };
   return { ...started, url, port: listens, count, noted };
 }
