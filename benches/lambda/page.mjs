@@ -2,8 +2,8 @@
 // The tables, and the part of docs/benchmarks.md about Lambda with its plot.
 //   benches/lambda/page.mjs     writes them anew from docs/measured/lambda.json
 
-import { isMain, kept, markdown, measuredOn, publish } from "../report/page.mjs";
-import { loads, mebibytes, medians, millis, noise, panel } from "../report/pairs.mjs";
+import { isMain, kept, publish } from "../report/page.mjs";
+import { mebibytes, medians, millis, panel, part } from "../report/pairs.mjs";
 import { bars } from "../report/plot.mjs";
 import { spread } from "../report/statistics.mjs";
 
@@ -25,17 +25,15 @@ export const UNIT = "invocations/s";
 
 export const starting = ({ starts }) => medians(starts, { "asks after": { of: ({ took }) => took, say: millis }, memory: { of: ({ memory }) => memory, say: mebibytes } });
 
-export function page(measured) {
-  const { versions, rounds, seconds, scenarios, bytes } = measured;
-  const named = Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", ");
-  const section = (id, cells) => [`### ${TITLES[id]}`, ABOUT[id], markdown(cells)].join("\n\n");
-  return [
-    `${measuredOn(measured)}: ${rounds} rounds of ${seconds} s. ${named}. Portico's binary has ${(bytes / 1e6).toFixed(1)} MB. ${noise(scenarios)} Medians.`,
-    "![Start, memory, and processor time of an invocation of each function](benchmarks-lambda.svg)",
-    section("starts", starting(measured)),
-    ...Object.entries(scenarios).map(([id, { pairs }]) => section(id, loads(pairs, UNIT))),
-  ].join("\n\n");
-}
+export const page = (measured) =>
+  part(measured, {
+    titles: TITLES,
+    about: ABOUT,
+    plot: "![Start, memory, and processor time of an invocation of each function](benchmarks-lambda.svg)",
+    unit: UNIT,
+    said: `Portico's binary has ${(measured.bytes / 1e6).toFixed(1)} MB. `,
+    before: { starts: starting(measured) },
+  });
 
 const started = (title, starts, field) => ({ title, bars: starts.map(({ name, runs }) => ({ name, ours: name.startsWith("Portico"), ...spread(runs, (run) => run[field]) })) });
 

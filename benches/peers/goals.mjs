@@ -1,10 +1,10 @@
 // What was hoped for, as ratios, and what became of it. Nothing fails where it is missed: the page says so.
 
+import { ratios } from "../report/pairs.mjs";
 import { median } from "../report/statistics.mjs";
 
-const pairs = (measured, scenario, peer) => measured.scenarios[scenario].pairs.filter((pair) => pair.peer === peer);
-/** Ours to theirs, pair by pair. */
-export const ratios = (measured, scenario, peer, of = "rate") => pairs(measured, scenario, peer).map(({ ours, theirs }) => ours[of] / theirs[of]);
+/** The median of ours to theirs. */
+const seen = (measured, scenario, peer, of) => median(ratios(measured.scenarios[scenario].pairs, peer, of));
 
 const least = (scenario, peer, wanted, what) => ({ what, wanted: `at least ${wanted.toFixed(1)} × ${peer}`, scenario, peer, missed: (seen) => (wanted - seen) / wanted });
 
@@ -19,8 +19,8 @@ const GOALS = [
 
 /** Lines of a table: what, wanted, seen, and whether it is missed. */
 export function goals(measured) {
-  const lines = GOALS.map(({ what, wanted, scenario, peer, of, missed }) => [what, wanted, median(ratios(measured, scenario, peer, of)), missed]);
-  const rate = (count) => median(ratios(measured, "routes", `Portico, ${count} routes`));
+  const lines = GOALS.map(({ what, wanted, scenario, peer, of, missed }) => [what, wanted, seen(measured, scenario, peer, of), missed]);
+  const rate = (count) => seen(measured, "routes", `Portico, ${count} routes`);
   lines.push(["a request with 10,000 routes", "0.95 to 1.05 × one with 10", rate("10,000") / rate("10"), (seen) => Math.abs(seen - 1) - 0.05]);
   return lines.map(([what, wanted, seen, missed]) => [what, wanted, `${seen.toFixed(2)} ×`, missed(seen) > 0 ? `missed by ${(missed(seen) * 100).toFixed(0)} %` : "reached"]);
 }

@@ -1,6 +1,6 @@
 // Pairs of runs: ours and another's, one right after the other. `{ peer, round, ours, theirs }`, as measure.mjs of each part makes them.
 
-import { range, whole } from "./page.mjs";
+import { markdown, measuredOn, range, whole } from "./page.mjs";
 import { median, spread } from "./statistics.mjs";
 
 /** Runs of each: ours first, then the others in the order in which they were met. */
@@ -51,3 +51,19 @@ export function medians(subjects, fields) {
 
 /** Pairs as a panel of a plot (report/plot.mjs). */
 export const panel = (title, pairs, field = "rate") => ({ title, bars: sides(pairs).map(({ name, ours = false, runs }) => ({ name, ours, ...spread(runs, (run) => run[field]) })) });
+
+/**
+ * A platform's part of the page: when and what was measured, its plot, a section for each scenario with its title and what is said `about` it, and for tables
+ * of its own `before` and `after` those, by their ids.
+ */
+export function part(measured, { titles, about, plot, said = "", unit, before = {}, after = {} }) {
+  const { versions, rounds, seconds, scenarios } = measured;
+  const named = Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", ");
+  const tables = Object.entries(scenarios).map(([id, { pairs }]) => [id, loads(pairs, unit)]);
+  const section = ([id, cells]) => [`### ${titles[id]}`, about[id], markdown(cells)].join("\n\n");
+  return [
+    `${measuredOn(measured)}: ${rounds} rounds of ${seconds} s. ${named}. ${said}${noise(scenarios)} Medians.`,
+    plot,
+    ...[...Object.entries(before), ...tables, ...Object.entries(after)].map(section),
+  ].join("\n\n");
+}

@@ -2,8 +2,8 @@
 // The tables, and the part of docs/benchmarks.md about Spin with its plot.
 //   benches/spin/page.mjs     writes them anew from docs/measured/spin.json
 
-import { isMain, kept, markdown, measuredOn, publish } from "../report/page.mjs";
-import { loads, medians, millis, noise, panel } from "../report/pairs.mjs";
+import { isMain, kept, publish } from "../report/page.mjs";
+import { medians, millis, panel, part } from "../report/pairs.mjs";
 import { bars } from "../report/plot.mjs";
 
 export const TITLES = {
@@ -22,17 +22,13 @@ const ABOUT = {
 
 export const starting = ({ firsts }) => medians(firsts, { "answers after": { of: (took) => took, say: millis } });
 
-export function page(measured) {
-  const { versions, rounds, seconds, scenarios } = measured;
-  const named = Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", ");
-  const section = (id, cells) => [`### ${TITLES[id]}`, ABOUT[id], markdown(cells)].join("\n\n");
-  return [
-    `${measuredOn(measured)}: ${rounds} rounds of ${seconds} s. ${named}. ${noise(scenarios)} Medians.`,
-    "![Requests a second of each component in each scenario](benchmarks-spin.svg)",
-    ...Object.entries(scenarios).map(([id, { pairs }]) => section(id, loads(pairs))),
-    section("firsts", starting(measured)),
-  ].join("\n\n");
-}
+export const page = (measured) =>
+  part(measured, {
+    titles: TITLES,
+    about: ABOUT,
+    plot: "![Requests a second of each component in each scenario](benchmarks-spin.svg)",
+    after: { firsts: starting(measured) },
+  });
 
 export const plots = ({ scenarios }) => ({
   "benchmarks-spin.svg": bars(Object.entries(scenarios).map(([id, { pairs }]) => panel(`${TITLES[id].replace("Spin: ", "")}, requests/s`, pairs))),

@@ -211,13 +211,8 @@ impl Connection {
     async fn ask(&mut self, request: Request<Upload>) -> Result<Response<Incoming>, TrySendError<Request<Upload>>> {
         // out of tokio's budget: what it has without being asked again, nobody would be woken for
         let mut response = pin!(unconstrained(self.sender.try_send_request(request)));
-        let wire = &mut self.wire;
         poll_fn(|context| {
-            if let Some(connection) = wire
-                && connection.as_mut().poll(context).is_ready()
-            {
-                *wire = None;
-            }
+            self.drive(context);
             // it comes by way of the connection, which was just asked
             response.as_mut().poll(&mut quiet())
         })
