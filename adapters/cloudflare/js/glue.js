@@ -76,6 +76,14 @@ export function send(id, turn, service, head, base, body, length, timeout) {
   attempt.start(body, length, (...reply) => go_on(id, portico.resume, turn, ...reply));
 }
 
+/** Goes on with the request `id` when `promise` is settled. */
+export function settle(id, turn, promise) {
+  promise.then(
+    (value) => go_on(id, portico.settle, turn, true, value),
+    (error) => go_on(id, portico.settle, turn, false, error),
+  );
+}
+
 /** Bodies that are known to be no longer than this count as sent at once. */
 const SHORT = 64 * 1024;
 

@@ -11,9 +11,9 @@ use http::header::HOST;
 use portico_core::cache::{Item, Reach};
 use portico_core::{Platform as _, StoreError};
 use wasm_bindgen::JsCast as _;
-use wasm_bindgen_futures::JsFuture;
 
 use crate::platform::Workers;
+use crate::task::Settled;
 use crate::{glue, values};
 
 /// The largest item, in bytes: 8 MiB. An isolate has 128 MB for everything, and an item is there more than once while it is written.
@@ -52,7 +52,7 @@ pub(crate) async fn write(
         return forget(workers, key, reach).await;
     }
     let bytes = item.encode();
-    let failure = JsFuture::from(put(workers, key, &bytes, near(workers, item, keep, reach))).await.map_err(failed)?;
+    let failure = Settled::new(put(workers, key, &bytes, near(workers, item, keep, reach))).await.map_err(failed)?;
     if reach == Reach::Shared {
         values::write(&workers.env, key, bytes, keep.min(LONGEST)).await?;
     }
@@ -70,7 +70,7 @@ fn near(workers: &Workers, item: &Item, keep: Duration, reach: Reach) -> Duratio
 
 /// Removes what is under `key`.
 pub(crate) async fn forget(workers: &Workers, key: &str, reach: Reach) -> Result<(), StoreError> {
-    let failure = glue::forget(host(workers), key).await;
+    let failure = Settled::new(glue::forget(host(workers), key)).await.map_err(failed)?;
     if reach == Reach::Shared {
         values::delete(&workers.env, key).await?;
     }
@@ -79,7 +79,7 @@ pub(crate) async fn forget(workers: &Workers, key: &str, reach: Reach) -> Result
 
 /// What the data centre has.
 async fn look_up(workers: &Workers, key: &str) -> Result<Option<Arc<Item>>, StoreError> {
-    let found = glue::look_up(host(workers), key, MAX_ITEM as f64).await;
+    let found = Settled::new(glue::look_up(host(workers), key, MAX_ITEM as f64)).await.map_err(failed)?;
     if found.is_undefined() {
         return Ok(None);
     }

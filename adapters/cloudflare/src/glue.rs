@@ -1,5 +1,6 @@
 //! `js/glue.js`, which says what each of these does.
 
+use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use web_sys::ReadableStream;
 
@@ -21,13 +22,13 @@ extern "C" {
 
     pub(crate) fn tee(stream: &ReadableStream, limit: f64, length: Option<f64>) -> js_sys::Array;
 
-    pub(crate) async fn collect(stream: &ReadableStream, limit: f64) -> JsValue;
+    pub(crate) fn collect(stream: &ReadableStream, limit: f64) -> Promise;
 
-    pub(crate) async fn look_up(host: &str, key: &str, limit: f64) -> JsValue;
+    pub(crate) fn look_up(host: &str, key: &str, limit: f64) -> Promise;
 
-    pub(crate) async fn forget(host: &str, key: &str) -> JsValue;
+    pub(crate) fn forget(host: &str, key: &str) -> Promise;
 
-    pub(crate) fn put(host: &str, key: &str, bytes: &[u8], seconds: f64) -> js_sys::Promise;
+    pub(crate) fn put(host: &str, key: &str, bytes: &[u8], seconds: f64) -> Promise;
 
     pub(crate) fn send(
         id: u32,
@@ -38,7 +39,9 @@ extern "C" {
         body: &JsValue,
         length: Option<f64>,
         timeout: f64,
-    ) -> Option<js_sys::Promise>;
+    ) -> Option<Promise>;
+
+    pub(crate) fn settle(id: u32, turn: u32, promise: &Promise);
 
     pub(crate) fn listen(id: u32);
 

@@ -29,6 +29,7 @@ use worker::{Context, Env, worker_sys};
 
 use crate::convert::Fields;
 use crate::platform::Workers;
+use crate::task::Arrived;
 
 /// Compiles the bundle that was deployed with the worker. Called once for each WebAssembly instance, before any request; one
 /// that replaces another is told what `remember` of `glue.js` was told last.
@@ -38,7 +39,7 @@ pub fn start(bundle: &str, in_force: Option<String>, looked: f64) -> Result<(), 
 }
 
 /// Serves one request: its head as `head.js` writes it, its fields as the runtime holds them, and its body. The response if there is one at once; otherwise
-/// [`poll`] or [`resume`] give it.
+/// [`poll`], [`resume`] or [`settle`] give it.
 #[wasm_bindgen]
 pub fn fetch(
     id: u32,
@@ -80,7 +81,13 @@ pub fn resume(
     body: Option<ReadableStream>,
     socket: JsValue,
 ) -> Option<Response> {
-    task::resume(id, turn, glue::Reply { status, head, headers, body, socket })
+    task::resume(id, turn, Arrived::Reply(glue::Reply { status, head, headers, body, socket }))
+}
+
+/// Goes on with a request whose promise was settled: `settle` of `glue.js`.
+#[wasm_bindgen]
+pub fn settle(id: u32, turn: u32, fulfilled: bool, value: JsValue) -> Option<Response> {
+    task::resume(id, turn, Arrived::Settled(if fulfilled { Ok(value) } else { Err(value) }))
 }
 
 /// Drops a request that nobody waits for.

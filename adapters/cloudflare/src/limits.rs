@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use js_sys::Promise;
 use portico_core::limit::{self, Draw, Rule, State, Verdict};
 use portico_core::{StoreError, Timestamp};
 use wasm_bindgen::prelude::*;
 use worker::Env;
+
+use crate::task::Settled;
 
 /// The binding of the Durable Objects, as `wrangler.toml` names it.
 pub(crate) const BINDING: &str = "PORTICO_LIMITS";
@@ -15,7 +18,7 @@ extern "C" {
     type RateLimit;
 
     #[wasm_bindgen(method, catch)]
-    async fn step(this: &RateLimit, rules: Vec<f64>, draw: u8, units: u32) -> Result<JsValue, JsValue>;
+    fn step(this: &RateLimit, rules: Vec<f64>, draw: u8, units: u32) -> Result<Promise, JsValue>;
 }
 
 /// Asks the object of `key` for one step.
@@ -23,7 +26,8 @@ pub(crate) async fn step(env: &Env, key: &str, rules: &[Rule], draw: Draw) -> Re
     let stub = env.durable_object(BINDING).and_then(|namespace| namespace.get_by_name(key)).map_err(failed)?;
     let object: RateLimit = stub.into_rpc();
     let (draw, units) = draw.write();
-    let answer = object.step(floats(&Rule::write(rules)).collect(), draw, units).await.map_err(failed)?;
+    let answer = object.step(floats(&Rule::write(rules)).collect(), draw, units).map_err(failed)?;
+    let answer = Settled::new(answer).await.map_err(failed)?;
     let answer = answer.dyn_into::<js_sys::Float64Array>().map_err(failed)?.to_vec();
     let (verdicts, []) = answer.as_chunks() else { return Err(StoreError) };
     if verdicts.len() != rules.len() {

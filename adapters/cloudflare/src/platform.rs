@@ -16,7 +16,7 @@ use web_sys::ReadableStream;
 use worker::{Context, Delay, Env};
 
 use crate::convert::Fields;
-use crate::task::Sent;
+use crate::task::{Sent, Settled};
 use crate::{cache, convert, glue, instance, limits, purges, values, verify};
 
 /// One request's view of the runtime: Workers hands its bindings over with each request.
@@ -87,7 +87,8 @@ impl Platform for Workers {
     }
 
     async fn collect(&self, stream: Stream, limit: u64) -> Result<Bytes, CollectError> {
-        let collected = glue::collect(&stream.js, limit as f64).await;
+        let collected = Settled::new(glue::collect(&stream.js, limit as f64)).await;
+        let collected = collected.map_err(|_| CollectError::Broken)?;
         match collected.dyn_ref::<js_sys::Uint8Array>() {
             Some(bytes) => Ok(bytes.to_vec().into()),
             None if collected == "too_large" => Err(CollectError::TooLarge),

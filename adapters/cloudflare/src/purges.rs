@@ -1,12 +1,14 @@
 //! Purges: one Durable Object keeps them for the whole world. It is of the class of rate limits (`RateLimit` in `js/worker.js`), so
 //! that there is nothing more to bind, under a name that no limit has.
 
+use js_sys::Promise;
 use portico_core::StoreError;
 use portico_core::cache::{Purge, Purges, Scope};
 use wasm_bindgen::prelude::*;
 use worker::Env;
 
 use crate::limits::BINDING;
+use crate::task::Settled;
 
 /// The name of the object. Names of limits have a colon.
 const NAME: &str = "purges";
@@ -16,10 +18,10 @@ extern "C" {
     type Object;
 
     #[wasm_bindgen(method, catch)]
-    async fn purges(this: &Object) -> Result<JsValue, JsValue>;
+    fn purges(this: &Object) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch)]
-    async fn purge(this: &Object, lines: &str) -> Result<JsValue, JsValue>;
+    fn purge(this: &Object, lines: &str) -> Result<Promise, JsValue>;
 }
 
 /// What was purged. Without the binding nothing can have been.
@@ -27,7 +29,8 @@ pub(crate) async fn all(env: &Env) -> Result<Vec<Purge>, StoreError> {
     if env.durable_object(BINDING).is_err() {
         return Ok(Vec::new());
     }
-    let lines = object(env)?.purges().await.map_err(failed)?;
+    let lines = object(env)?.purges().map_err(failed)?;
+    let lines = Settled::new(lines).await.map_err(failed)?;
     let lines = lines.as_string().ok_or_else(|| failed("no text"))?;
     let purges: Option<_> = lines.lines().map(Purge::decode).collect();
     purges.ok_or_else(|| failed("what another version of Portico wrote cannot be read"))
@@ -35,7 +38,8 @@ pub(crate) async fn all(env: &Env) -> Result<Vec<Purge>, StoreError> {
 
 /// Adds purges. When this returns, they are durable.
 pub(crate) async fn tell(env: &Env, purges: &[Purge]) -> Result<(), StoreError> {
-    object(env)?.purge(&lines(purges.iter().cloned())).await.map(drop).map_err(failed)
+    let told = object(env)?.purge(&lines(purges.iter().cloned())).map_err(failed)?;
+    Settled::new(told).await.map(drop).map_err(failed)
 }
 
 fn lines(purges: impl Iterator<Item = Purge>) -> String {

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use js_sys::Promise;
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Response;
 
@@ -21,8 +23,8 @@ thread_local! {
     static TASKS: RefCell<HashMap<u32, Waiting>> = RefCell::default();
     /// The task that is being polled; 0 for none.
     static CURRENT: Cell<u32> = const { Cell::new(0) };
-    /// What a task waited for, and in which turn of it: taken by [`Sent`] when it is polled next.
-    static ARRIVED: RefCell<Option<(u32, Reply)>> = const { RefCell::new(None) };
+    /// What a task waited for, and in which turn of it: taken by [`Wait`] when it is polled next.
+    static ARRIVED: RefCell<Option<(u32, Arrived)>> = const { RefCell::new(None) };
     static TURNS: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -61,9 +63,9 @@ pub(crate) fn go_on(id: u32) -> Option<Response> {
     waiting.and_then(poll)
 }
 
-/// Goes on with a task whose [`Sent`] has its reply.
-pub(crate) fn resume(id: u32, turn: u32, reply: Reply) -> Option<Response> {
-    ARRIVED.set(Some((turn, reply)));
+/// Goes on with a task that waited for `arrived`.
+pub(crate) fn resume(id: u32, turn: u32, arrived: Arrived) -> Option<Response> {
+    ARRIVED.set(Some((turn, arrived)));
     let response = go_on(id);
     ARRIVED.set(None);
     response
@@ -101,18 +103,50 @@ fn poll(mut waiting: Waiting) -> Option<Response> {
     }
 }
 
-/// A request upstream. Within a task its reply comes by [`resume`]; elsewhere (after the response) by a promise.
-pub(crate) enum Sent {
+/// What JavaScript gives to those who wait.
+#[derive(Debug)]
+pub(crate) enum Arrived {
+    /// The reply to a request upstream.
+    Reply(Reply),
+    /// What a promise was settled with.
+    Settled(Result<JsValue, JsValue>),
+}
+
+/// A wait for JavaScript. Within a task it ends by [`resume`]; elsewhere (after the response) by a promise, which takes two closures of
+/// WebAssembly, another promise to ring with, and another turn of the runtime's queue.
+#[derive(Debug)]
+enum Wait {
     Task(u32),
     Promise(JsFuture),
 }
 
-impl Sent {
-    /// `send` is told the task, or 0, and the turn that [`resume`] has to name.
-    pub(crate) fn new(send: impl FnOnce(u32, u32) -> Option<js_sys::Promise>) -> Self {
+impl Wait {
+    /// `ask` is told the task, or 0, and the turn that [`resume`] has to name.
+    fn new(ask: impl FnOnce(u32, u32) -> Option<Promise>) -> Self {
         let turn = TURNS.get().wrapping_add(1);
         TURNS.set(turn);
-        send(CURRENT.get(), turn).map_or(Self::Task(turn), |promise| Self::Promise(JsFuture::from(promise)))
+        ask(CURRENT.get(), turn).map_or(Self::Task(turn), |promise| Self::Promise(JsFuture::from(promise)))
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Arrived> {
+        match self {
+            Self::Task(turn) => ARRIVED.with_borrow_mut(|arrived| match arrived.take_if(|(of, _)| of == turn) {
+                Some((_, arrived)) => Poll::Ready(arrived),
+                None => Poll::Pending,
+            }),
+            Self::Promise(promise) => Pin::new(promise).poll(context).map(Arrived::Settled),
+        }
+    }
+}
+
+/// A request upstream: its reply, if one came.
+#[derive(Debug)]
+pub(crate) struct Sent(Wait);
+
+impl Sent {
+    /// `send` is told the task, or 0 to get a promise of a list, and the turn that [`resume`] has to name.
+    pub(crate) fn new(send: impl FnOnce(u32, u32) -> Option<Promise>) -> Self {
+        Self(Wait::new(send))
     }
 }
 
@@ -120,12 +154,36 @@ impl Future for Sent {
     type Output = Option<Reply>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Reply>> {
-        match &mut *self {
-            Self::Task(turn) => ARRIVED.with_borrow_mut(|arrived| match arrived.take_if(|(of, _)| of == turn) {
-                Some((_, reply)) => Poll::Ready(Some(reply)),
-                None => Poll::Pending,
-            }),
-            Self::Promise(promise) => Pin::new(promise).poll(context).map(|list| Reply::from_list(&list.ok()?)),
-        }
+        self.0.poll(context).map(|arrived| match arrived {
+            Arrived::Reply(reply) => Some(reply),
+            Arrived::Settled(list) => Reply::from_list(&list.ok()?),
+        })
+    }
+}
+
+/// A promise of JavaScript: what it is settled with.
+#[derive(Debug)]
+pub(crate) struct Settled(Wait);
+
+impl Settled {
+    pub(crate) fn new(promise: Promise) -> Self {
+        Self(Wait::new(|id, turn| {
+            if id == 0 {
+                return Some(promise);
+            }
+            glue::settle(id, turn, &promise);
+            None
+        }))
+    }
+}
+
+impl Future for Settled {
+    type Output = Result<JsValue, JsValue>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(context).map(|arrived| match arrived {
+            Arrived::Settled(settled) => settled,
+            Arrived::Reply(_) => Err(JsValue::UNDEFINED),
+        })
     }
 }

@@ -9,6 +9,7 @@ use worker::Env;
 use worker::kv::KvStore;
 
 use crate::glue;
+use crate::task::Settled;
 
 /// The binding of the namespace, as `wrangler.toml` names it.
 const BINDING: &str = "PORTICO";
@@ -30,7 +31,7 @@ pub(crate) async fn read(env: &Env, key: &str) -> Result<Option<Bytes>, StoreErr
 pub(crate) async fn bounded(store: &KvStore, key: &str, limit: usize) -> Result<Option<Bytes>, String> {
     let stream = store.get(key).stream().await.map_err(|error| error.to_string())?;
     let Some(stream) = stream else { return Ok(None) };
-    let value = glue::collect(&stream, limit as f64).await;
+    let value = Settled::new(glue::collect(&stream, limit as f64)).await.unwrap_or_else(|error| error);
     match value.dyn_ref::<js_sys::Uint8Array>() {
         Some(bytes) => Ok(Some(bytes.to_vec().into())),
         None => Err(format!("{key}: {}", value.as_string().unwrap_or_default())),

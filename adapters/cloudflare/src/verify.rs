@@ -11,17 +11,30 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use portico_core::jwt::{Algorithm, Key, KeyMaterial};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{CryptoKey, SubtleCrypto, WorkerGlobalScope};
 
+use crate::task::Settled;
+
 thread_local! {
-    /// Keys that were imported, by thumbprint and algorithm. Bounded: a configuration and its key sets hold few.
-    static IMPORTED: RefCell<HashMap<([u8; 32], Algorithm), CryptoKey>> = RefCell::default();
+    /// Keys that were imported. Bounded: a configuration and its key sets hold few.
+    static IMPORTED: RefCell<HashMap<Id, Rc<Imported>>> = RefCell::default();
+}
+
+/// A key's thumbprint, and the algorithm that it was imported for.
+type Id = ([u8; 32], Algorithm);
+
+/// WebCrypto, and what it needs besides a message and its signature.
+#[derive(Debug)]
+struct Imported {
+    subtle: SubtleCrypto,
+    algorithm: Object,
+    key: CryptoKey,
 }
 
 /// As many imported keys are remembered; then they are imported anew.
@@ -49,29 +62,24 @@ pub(crate) async fn verify_by_webcrypto(
     message: &[u8],
     signature: &[u8],
 ) -> Result<bool, JsValue> {
-    let subtle = js_sys::global().unchecked_into::<WorkerGlobalScope>().crypto()?.subtle();
     let id = (*key.thumbprint(), algorithm);
     let imported = match IMPORTED.with_borrow(|keys| keys.get(&id).cloned()) {
         Some(imported) => imported,
         None => {
-            let imported = import(&subtle, algorithm, key).await?;
+            let imported = Rc::new(import(algorithm, key).await?);
             IMPORTED.with_borrow_mut(|keys| {
                 if keys.len() >= REMEMBERED {
                     keys.clear();
                 }
-                keys.insert(id, imported.clone());
+                keys.insert(id, Rc::clone(&imported));
             });
             imported
         }
     };
-    let (signature, message) = (Uint8Array::from(signature), Uint8Array::from(message));
-    let promise = subtle.verify_with_object_and_js_u8_array_and_js_u8_array(
-        &parameters(algorithm)?,
-        &imported,
-        &signature,
-        &message,
-    )?;
-    Ok(JsFuture::from(promise).await?.is_truthy())
+    let Imported { subtle, algorithm, key } = &*imported;
+    // views of WebAssembly's memory: WebCrypto copies them before it returns (Web Cryptography API §14.3.4)
+    let promise = subtle.verify_with_object_and_u8_array_and_u8_array(algorithm, key, signature, message)?;
+    Ok(Settled::new(promise).await?.is_truthy())
 }
 
 /// What WebCrypto calls the algorithm, for import and verification alike.
@@ -87,7 +95,8 @@ fn parameters(algorithm: Algorithm) -> Result<Object, JsValue> {
     object([("name", name.into()), ("hash", hash.into())].into_iter().chain(more))
 }
 
-async fn import(subtle: &SubtleCrypto, algorithm: Algorithm, key: &Key) -> Result<CryptoKey, JsValue> {
+async fn import(algorithm: Algorithm, key: &Key) -> Result<Imported, JsValue> {
+    let subtle = js_sys::global().unchecked_into::<WorkerGlobalScope>().crypto()?.subtle();
     let raw = |bytes: &[u8]| ("raw", Uint8Array::from(bytes).into());
     let (format, data): (_, Object) = match key.material() {
         KeyMaterial::Rsa(key) => {
@@ -101,8 +110,10 @@ async fn import(subtle: &SubtleCrypto, algorithm: Algorithm, key: &Key) -> Resul
         KeyMaterial::Hmac(_) => return Err("no public key".into()),
     };
     let usages = Array::of1(&"verify".into());
-    let promise = subtle.import_key_with_object(format, &data, &parameters(algorithm)?, false, &usages)?;
-    Ok(JsFuture::from(promise).await?.unchecked_into())
+    let algorithm = parameters(algorithm)?;
+    let promise = subtle.import_key_with_object(format, &data, &algorithm, false, &usages)?;
+    let key = Settled::new(promise).await?.unchecked_into();
+    Ok(Imported { subtle, algorithm, key })
 }
 
 fn object(members: impl IntoIterator<Item = (&'static str, JsValue)>) -> Result<Object, JsValue> {

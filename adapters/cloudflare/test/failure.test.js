@@ -45,7 +45,7 @@ test("a panic after the upstream replied is a 500, and the next request is serve
 test("a panic after a rate limit was taken is a 500, and the next request is served", async (t) => {
   const { request, probe } = await gateway(t, limited({ limit: 100, per: "1h" }), { probe: true });
   for (let time = 1; time <= TIMES; time += 1) {
-    await probe({ trap: "poll" });
+    await probe({ trap: "settle" });
     is_panic(await request("/"));
     assert.equal((await request("/")).text, "passed");
     assert.equal((await probe()).instances, 1 + time);

@@ -5,6 +5,21 @@
 #[path = "../src/verify.rs"]
 mod verify;
 
+/// No request's task is there to go on with.
+#[cfg(target_arch = "wasm32")]
+mod task {
+    use wasm_bindgen_futures::JsFuture;
+
+    #[derive(Debug)]
+    pub(crate) struct Settled;
+
+    impl Settled {
+        pub(crate) fn new(promise: js_sys::Promise) -> JsFuture {
+            JsFuture::from(promise)
+        }
+    }
+}
+
 #[cfg(target_arch = "wasm32")]
 #[path = "../../../core/src/jwt/tests/vectors.rs"]
 #[expect(dead_code, reason = "core's vectors, of which only those with signatures are of use here")]
