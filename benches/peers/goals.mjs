@@ -14,13 +14,12 @@ const GOALS = [
   least("plain", "Traefik", 3, "plain proxy"),
   least("repeated", "HAProxy", 4, "policies, one token"),
   least("callers", "HAProxy", 1.2, "policies, 2,000 tokens"),
+  { what: "processor time of a request with 10,000 routes", wanted: "0.95 to 1.05 × one with 10", scenario: "flat", peer: "Portico, 10 routes", of: "cpu", missed: (seen) => Math.abs(seen - 1) - 0.05 },
   { what: "p99 at half load", wanted: "at most 1.0 × nginx", scenario: "latency", peer: "nginx", of: "p99", missed: (seen) => seen - 1 },
 ];
 
 /** Lines of a table: what, wanted, seen, and whether it is missed. */
 export function goals(measured) {
   const lines = GOALS.map(({ what, wanted, scenario, peer, of, missed }) => [what, wanted, seen(measured, scenario, peer, of), missed]);
-  const rate = (count) => seen(measured, "routes", `Portico, ${count} routes`);
-  lines.push(["a request with 10,000 routes", "0.95 to 1.05 × one with 10", rate("10,000") / rate("10"), (seen) => Math.abs(seen - 1) - 0.05]);
   return lines.map(([what, wanted, seen, missed]) => [what, wanted, `${seen.toFixed(2)} ×`, missed(seen) > 0 ? `missed by ${(missed(seen) * 100).toFixed(0)} %` : "reached"]);
 }

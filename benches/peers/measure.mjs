@@ -54,7 +54,7 @@ async function once({ url, name, used, load, half }, { path, status, asks, paced
 /** Pairs of runs: in each round every peer beside us, in changing order. `told` hears of each. */
 export async function measure(scenario, upstream, { rounds, seconds }, told) {
   const subjects = [...scenario.against.map((gateway) => ({ gateway })), ...scenario.besides];
-  const ours = await checked({ gateway: portico }, scenario, upstream);
+  const ours = await checked({ gateway: portico, routes: scenario.routes }, scenario, upstream);
   const theirs = [];
   for (const subject of subjects) theirs.push(await checked(subject, scenario, upstream));
   const direct = scenario.direct ? [{ ...upstream, name: "upstream", load: scenario.load }] : [];
@@ -67,7 +67,7 @@ export async function measure(scenario, upstream, { rounds, seconds }, told) {
   }
 
   const [pairs, alone] = [[], []];
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < rounds * scenario.often; round++) {
     for (const server of direct) alone.push(await run(server));
     for (const peer of theirs) {
       const first = round % 2 ? ours : peer;

@@ -30,7 +30,7 @@ const origin = await upstream();
 for (const scenario of scenarios.filter(({ id }) => !only || only.includes(id))) {
   console.log(`\n${scenario.title}`);
   const say = ({ rate, p99 }) => (p99 === undefined ? `${Math.round(rate).toLocaleString("en")}/s` : `p99 ${p99.toFixed(2)} ms`);
-  const told = ({ peer, round, ours, theirs }) => console.log(`  ${round + 1}/${rounds}  ${peer} ${say(theirs)}, Portico ${say(ours)}`);
+  const told = ({ peer, round, ours, theirs }) => console.log(`  ${round + 1}/${rounds * scenario.often}  ${peer} ${say(theirs)}, Portico ${say(ours)}`);
   measured.scenarios[scenario.id] = await measure(scenario, origin, { rounds, seconds }, told);
   console.log(`\n${table(scenario.id, measured)}`);
 }

@@ -32,6 +32,9 @@ const through = (count) => {
 /** Ours with another number of routes. */
 const other = (count) => ({ gateway: portico, name: `Portico, ${count.toLocaleString("en")} routes`, routes: count, load: { requests: through(count) } });
 
+/** Ours with 10,000 routes, of which only 10 are ever asked for. */
+const few = { ...other(10_000), name: "Portico, 10 of its 10,000 routes", load: { requests: through(10) } };
+
 /**
  * - `kind`: how the gateways are configured, see gateways/
  * - `against`: who does it besides us
@@ -39,6 +42,7 @@ const other = (count) => ({ gateway: portico, name: `Portico, ${count.toLocaleSt
  * - `status`: what every answer must be
  * - `asks`: whether the upstream is asked for each
  * - `check`: what must hold before anything is measured
+ * - `often`: how many times as many rounds, where a small difference counts
  */
 export const scenarios = [
   { id: "plain", kind: "plain", path: "/plain", load: {}, check: plain, direct: true },
@@ -47,9 +51,10 @@ export const scenarios = [
   { id: "forged", kind: "policies", path: "/policies", load: { headers: bearer(tokens.forged) }, status: 401, asks: false, check: policies },
   { id: "missing", kind: "policies", path: "/policies", load: {}, status: 401, asks: false, check: policies },
   { id: "limited", kind: "limited", path: "/limited", load: {}, status: 429, asks: false, check: limited },
-  { id: "routes", kind: "routes", path: "/r0/", load: { requests: through(ROUTES) }, check: numbered, besides: [other(10), other(10_000)] },
+  { id: "routes", kind: "routes", path: "/r0/", load: { requests: through(ROUTES) }, check: numbered },
+  { id: "flat", kind: "routes", path: "/r0/", routes: 10_000, load: { requests: through(10_000) }, check: numbered, against: [], besides: [other(10), few], often: 4 },
   { id: "cached", kind: "cached", path: "/cached", load: {}, asks: false, check: cached },
   { id: "stream", kind: "plain", path: "/stream", load: { connections: 8 }, check: stream, direct: true },
   { id: "tls", kind: "tls", path: "/plain", load: {}, check: plain },
   { id: "latency", kind: "plain", path: "/plain", load: {}, check: plain, paced: true },
-].map((scenario) => ({ title: TITLES[scenario.id], status: 200, asks: true, besides: [], against: able(scenario.kind), ...scenario }));
+].map((scenario) => ({ title: TITLES[scenario.id], status: 200, asks: true, besides: [], often: 1, against: able(scenario.kind), ...scenario }));
