@@ -7,7 +7,7 @@ import * as portico from "portico";
 /** Requests that wait, by their ids, the oldest first: `end` takes the response, or nothing if there is none; `since` when. */
 export const waiting = new Map();
 
-/** Requests that wait to be woken by something else than their own fetch: what wakes them. */
+/** Requests that wait to be woken by a ring (`listen` of glue.js): what wakes them. */
 export const bells = new Map();
 
 let broken = false;
@@ -41,6 +41,7 @@ export function enter(call, ...values) {
 }
 
 function renew() {
+  give_up();
   portico.__wbg_reset_state();
   portico.start(bundle, override.text, override.looked);
   broken = false;
@@ -54,6 +55,11 @@ function fail(error) {
   broken = true;
   const what = error instanceof WebAssembly.RuntimeError ? "panicked" : "failed";
   console.error(`the gateway ${what}: ${error?.stack ?? error}`);
+  give_up();
+}
+
+/** Whoever waits for an instance that is no more hears it. */
+function give_up() {
   for (const { end } of waiting.values()) end();
   waiting.clear();
   bells.clear();

@@ -52,7 +52,7 @@ pub(crate) async fn write(
         return forget(workers, key, reach).await;
     }
     let bytes = item.encode();
-    let failure = Settled::new(put(workers, key, &bytes, near(workers, item, keep, reach))).await.map_err(failed)?;
+    let failure = Settled::from(put(workers, key, &bytes, near(workers, item, keep, reach))).await.map_err(failed)?;
     if reach == Reach::Shared {
         values::write(&workers.env, key, bytes, keep.min(LONGEST)).await?;
     }
@@ -70,7 +70,7 @@ fn near(workers: &Workers, item: &Item, keep: Duration, reach: Reach) -> Duratio
 
 /// Removes what is under `key`.
 pub(crate) async fn forget(workers: &Workers, key: &str, reach: Reach) -> Result<(), StoreError> {
-    let failure = Settled::new(glue::forget(host(workers), key)).await.map_err(failed)?;
+    let failure = Settled::from(glue::forget(host(workers), key)).await.map_err(failed)?;
     if reach == Reach::Shared {
         values::delete(&workers.env, key).await?;
     }
@@ -79,7 +79,7 @@ pub(crate) async fn forget(workers: &Workers, key: &str, reach: Reach) -> Result
 
 /// What the data centre has.
 async fn look_up(workers: &Workers, key: &str) -> Result<Option<Arc<Item>>, StoreError> {
-    let found = Settled::new(glue::look_up(host(workers), key, MAX_ITEM as f64)).await.map_err(failed)?;
+    let found = Settled::from(glue::look_up(host(workers), key, MAX_ITEM as f64)).await.map_err(failed)?;
     if found.is_undefined() {
         return Ok(None);
     }

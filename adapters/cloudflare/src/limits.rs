@@ -27,7 +27,7 @@ pub(crate) async fn step(env: &Env, key: &str, rules: &[Rule], draw: Draw) -> Re
     let object: RateLimit = stub.into_rpc();
     let (draw, units) = draw.write();
     let answer = object.step(floats(&Rule::write(rules)).collect(), draw, units).map_err(failed)?;
-    let answer = Settled::new(answer).await.map_err(failed)?;
+    let answer = Settled::from(answer).await.map_err(failed)?;
     let answer = answer.dyn_into::<js_sys::Float64Array>().map_err(failed)?.to_vec();
     let (verdicts, []) = answer.as_chunks() else { return Err(StoreError) };
     if verdicts.len() != rules.len() {

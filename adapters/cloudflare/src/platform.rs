@@ -87,8 +87,11 @@ impl Platform for Workers {
     }
 
     async fn collect(&self, stream: Stream, limit: u64) -> Result<Bytes, CollectError> {
-        let collected = Settled::new(glue::collect(&stream.js, limit as f64)).await;
-        let collected = collected.map_err(|_| CollectError::Broken)?;
+        let collected = Settled::from(glue::collect(&stream.js, limit as f64)).await;
+        let collected = collected.map_err(|error| {
+            worker::console_error!("a body could not be read: {error:?}");
+            CollectError::Broken
+        })?;
         match collected.dyn_ref::<js_sys::Uint8Array>() {
             Some(bytes) => Ok(bytes.to_vec().into()),
             None if collected == "too_large" => Err(CollectError::TooLarge),

@@ -30,7 +30,7 @@ pub(crate) async fn all(env: &Env) -> Result<Vec<Purge>, StoreError> {
         return Ok(Vec::new());
     }
     let lines = object(env)?.purges().map_err(failed)?;
-    let lines = Settled::new(lines).await.map_err(failed)?;
+    let lines = Settled::from(lines).await.map_err(failed)?;
     let lines = lines.as_string().ok_or_else(|| failed("no text"))?;
     let purges: Option<_> = lines.lines().map(Purge::decode).collect();
     purges.ok_or_else(|| failed("what another version of Portico wrote cannot be read"))
@@ -39,7 +39,7 @@ pub(crate) async fn all(env: &Env) -> Result<Vec<Purge>, StoreError> {
 /// Adds purges. When this returns, they are durable.
 pub(crate) async fn tell(env: &Env, purges: &[Purge]) -> Result<(), StoreError> {
     let told = object(env)?.purge(&lines(purges.iter().cloned())).map_err(failed)?;
-    Settled::new(told).await.map(drop).map_err(failed)
+    Settled::from(told).await.map(drop).map_err(failed)
 }
 
 fn lines(purges: impl Iterator<Item = Purge>) -> String {

@@ -1,7 +1,7 @@
 //! Requests as tasks.
 //!
-//! A request goes on in a continuation of the promise that it waited for, without a queue in between. That is cheap, and it
-//! is right: the runtime ties I/O to the request whose continuation runs, so a task must never be polled in another's.
+//! A request goes on in a continuation of the promise that it waited for, without a queue in between; what only wakes it (KV and
+//! timers, as the crate `worker` has them) rings by a promise of the request's. That is cheap, and it is right: the runtime ties I/O to the request whose continuation runs, so a task must never be polled in another's.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -165,8 +165,8 @@ impl Future for Sent {
 #[derive(Debug)]
 pub(crate) struct Settled(Wait);
 
-impl Settled {
-    pub(crate) fn new(promise: Promise) -> Self {
+impl From<Promise> for Settled {
+    fn from(promise: Promise) -> Self {
         Self(Wait::new(|id, turn| {
             if id == 0 {
                 return Some(promise);

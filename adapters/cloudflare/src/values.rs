@@ -31,7 +31,8 @@ pub(crate) async fn read(env: &Env, key: &str) -> Result<Option<Bytes>, StoreErr
 pub(crate) async fn bounded(store: &KvStore, key: &str, limit: usize) -> Result<Option<Bytes>, String> {
     let stream = store.get(key).stream().await.map_err(|error| error.to_string())?;
     let Some(stream) = stream else { return Ok(None) };
-    let value = Settled::new(glue::collect(&stream, limit as f64)).await.unwrap_or_else(|error| error);
+    let value = Settled::from(glue::collect(&stream, limit as f64)).await;
+    let value = value.map_err(|error| format!("{key}: {error:?}"))?;
     match value.dyn_ref::<js_sys::Uint8Array>() {
         Some(bytes) => Ok(Some(bytes.to_vec().into())),
         None => Err(format!("{key}: {}", value.as_string().unwrap_or_default())),

@@ -77,9 +77,9 @@ pub(crate) async fn verify_by_webcrypto(
         }
     };
     let Imported { subtle, algorithm, key } = &*imported;
-    // views of WebAssembly's memory: WebCrypto copies them before it returns (Web Cryptography API §14.3.4)
+    // views of WebAssembly's memory: WebCrypto has copied or used them when it returns (Web Cryptography API §14.3.4)
     let promise = subtle.verify_with_object_and_u8_array_and_u8_array(algorithm, key, signature, message)?;
-    Ok(Settled::new(promise).await?.is_truthy())
+    Ok(Settled::from(promise).await?.is_truthy())
 }
 
 /// What WebCrypto calls the algorithm, for import and verification alike.
@@ -112,7 +112,7 @@ async fn import(algorithm: Algorithm, key: &Key) -> Result<Imported, JsValue> {
     let usages = Array::of1(&"verify".into());
     let algorithm = parameters(algorithm)?;
     let promise = subtle.import_key_with_object(format, &data, &algorithm, false, &usages)?;
-    let key = Settled::new(promise).await?.unchecked_into();
+    let key = Settled::from(promise).await?.unchecked_into();
     Ok(Imported { subtle, algorithm, key })
 }
 

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { gateway, test } from "./support/gateway.js";
 import { event, origin, passing } from "./support/http.js";
 import { limited } from "./support/limits.js";
+import { guarded } from "./support/tokens.js";
 
 /** As often each panic happens: an instance that takes over is as good as the first. */
 const TIMES = 10;
@@ -116,4 +117,14 @@ test("a panic in a step of a rate limit fails that step only", async (t) => {
     assert.equal((await probe()).instances, 1 + time);
   }
   assert.deepEqual([(await request("/")).status, (await request("/")).status], [200, 429]);
+});
+
+test("a panic after a key was read from KV is a 500, and the next request is served", async (t) => {
+  const { request, probe } = await gateway(t, guarded({ api_key: { store: {} } }), { probe: true });
+  for (let time = 1; time <= TIMES; time += 1) {
+    await probe({ trap: "poll" });
+    is_panic(await request("/", { headers: { "X-API-Key": "a".repeat(43) } }));
+    assert.equal((await request("/-/health")).status, 200);
+    assert.equal((await probe()).instances, 1 + time);
+  }
 });

@@ -8,16 +8,7 @@ mod verify;
 /// No request's task is there to go on with.
 #[cfg(target_arch = "wasm32")]
 mod task {
-    use wasm_bindgen_futures::JsFuture;
-
-    #[derive(Debug)]
-    pub(crate) struct Settled;
-
-    impl Settled {
-        pub(crate) fn new(promise: js_sys::Promise) -> JsFuture {
-            JsFuture::from(promise)
-        }
-    }
+    pub(crate) use wasm_bindgen_futures::JsFuture as Settled;
 }
 
 #[cfg(target_arch = "wasm32")]
