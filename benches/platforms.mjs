@@ -22,7 +22,7 @@ export function turns(defaults) {
 /** The commit that `adapter` stands at, and whether it was changed since. */
 export function version(adapter) {
   const git = (...args) => execFileSync("git", ["-C", root, ...args], { encoding: "utf8" }).trim();
-  const changed = git("status", "--porcelain", "core", "native", `adapters/${adapter}`, "Cargo.lock");
+  const changed = git("status", "--porcelain", "core", "native", `adapters/${adapter}`, "Cargo.toml", "Cargo.lock");
   return `${git("rev-parse", "--short", "HEAD")}${changed ? ", changed" : ""}`;
 }
 

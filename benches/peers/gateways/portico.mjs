@@ -13,7 +13,7 @@ export const name = "Portico";
 export const kinds = ["plain", "policies", "limited", "routes", "cached", "tls"];
 export const version = () => {
   const commit = execFileSync("git", ["-C", root, "rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
-  const changed = execFileSync("git", ["-C", root, "status", "--porcelain", "core", "native", "local-runner", "Cargo.lock"], { encoding: "utf8" });
+  const changed = execFileSync("git", ["-C", root, "status", "--porcelain", "core", "native", "local-runner", "Cargo.toml", "Cargo.lock"], { encoding: "utf8" });
   return `${execFileSync(binary, ["--version"], { encoding: "utf8" }).trim().split(" ").pop()} (${commit}${changed ? ", changed" : ""})`;
 };
 
